@@ -1,0 +1,1 @@
+//! Temper's custom resources: Rust types, their validation, the generated YAML.

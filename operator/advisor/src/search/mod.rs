@@ -1,0 +1,51 @@
+//! What proposes configurations.
+//!
+//! To add one: a file here with a [`Searcher`] and a `REGISTRATION`, and its line in [`SEARCHERS`].
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Invalid, TrialIndex,
+    history::History,
+    registry::Registration,
+    space::{Configuration, Space},
+};
+
+/// What a searcher knows of the job it searches for.
+pub struct Context<'a> {
+    /// The space to search.
+    pub space: &'a Space,
+    /// How many objectives there are, at least 1.
+    pub objectives: usize,
+    /// Seed of the job. Draws come from [`crate::rng::for_trial`] with this and the trial's index.
+    pub seed: u64,
+    /// How many trials the job may create.
+    pub max_trials: Option<u32>,
+    /// How many run at once.
+    pub parallelism: u32,
+}
+
+/// Proposes configurations.
+///
+/// A proposal is a pure function of the context, the history and the index: state inside may only cache what can
+/// be computed again from these.
+pub trait Searcher: Send {
+    /// The configuration to try as trial `index`, which is not yet in the history. Trials in it that are live are
+    /// pending: their configuration is known and their result is not.
+    /// `None` when the space holds nothing more to try.
+    fn propose(
+        &mut self,
+        context: &Context<'_>,
+        history: &History,
+        index: TrialIndex,
+    ) -> Option<Configuration>;
+
+    /// What it would do next and why, in a sentence, for `temper explain`.
+    fn explain(&self, context: &Context<'_>, history: &History) -> String;
+}
+
+/// How a searcher is built: from the job it is for and its own options.
+pub type BuildSearcher = fn(&Context<'_>, &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>>;
+
+/// Every searcher, in the order users see them.
+pub static SEARCHERS: &[Registration<BuildSearcher>] = &[];

@@ -1,0 +1,1 @@
+//! What runs inside a trial: the agent around any training command, and (feature `torch`) built-in trainers.

@@ -1,0 +1,2 @@
+//! The `temper-runner` command.
+fn main() {}
