@@ -10,6 +10,7 @@
 //!
 //! Inside the engine every objective is a **loss**: smaller is better. Goals are turned into losses at the edge.
 
+pub mod advisor;
 pub mod error;
 pub mod history;
 pub mod ids;

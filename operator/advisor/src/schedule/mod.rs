@@ -3,11 +3,26 @@
 //! To add one: a file here with a [`Scheduler`] and a `REGISTRATION`, and its line in [`SCHEDULERS`].
 //!
 //! A scheduler is a fold over a job's events in their recorded order: [`Scheduler::started`],
-//! [`Scheduler::reported`], [`Scheduler::promoted`], [`Scheduler::ended`]. Its answers depend on these alone.
+//! [`Scheduler::reported`], [`Scheduler::paused`], [`Scheduler::promoted`], [`Scheduler::ended`]. Its answers depend
+//! on these alone. What it would do next depends on what happened to each trial and not on how the trials' events
+//! were interleaved, so that a job whose trials are read back one after the other goes on as it would have.
 
+mod asha;
+mod ladder;
+mod none;
+mod standing;
+
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Invalid, Resource, TrialIndex, registry::Registration};
+pub use asha::{AshaOptions, Mode};
+pub use none::NoneOptions;
+
+use crate::{
+    Invalid, Resource, TrialIndex,
+    registry::{Registration, read_options},
+    space::{Domain, Space},
+};
 
 /// What every scheduler knows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +50,8 @@ pub enum Verdict {
     Stop,
     /// It gives its worker back and waits to be promoted.
     Pause,
+    /// It has gone beyond what it may: it ends here, completed. (At exactly what it may, it is left to end by itself.)
+    Complete,
 }
 
 /// How far a new trial may go, and among whom it competes.
@@ -74,8 +91,12 @@ pub trait Scheduler: Send {
     /// A trial was created with the goal that [`Scheduler::goal`] gave.
     fn started(&mut self, trial: TrialIndex, goal: Goal);
 
-    /// A trial reported its (first) loss at a resource it had not reached before.
+    /// A trial that runs reported its (first) loss at a resource it had not reached before. Not called again for a
+    /// trial that was told anything but to continue, unless it is promoted.
     fn reported(&mut self, trial: TrialIndex, resource: Resource, loss: f64) -> Verdict;
+
+    /// A trial that was told to pause has given its worker back.
+    fn paused(&mut self, trial: TrialIndex);
 
     /// The paused trial that should go on now that a worker is free.
     fn promotion(&self) -> Option<Promotion>;
@@ -86,6 +107,9 @@ pub trait Scheduler: Send {
     /// A trial ended: it will neither report nor be promoted again.
     fn ended(&mut self, trial: TrialIndex, ending: Ending);
 
+    /// No trial will start after those that have: the space is exhausted.
+    fn no_more_trials(&mut self);
+
     /// Resources at which trials are judged, for people and for searchers that model them. Empty: at every report.
     fn rungs(&self) -> Vec<Resource>;
 
@@ -93,8 +117,42 @@ pub trait Scheduler: Send {
     fn explain(&self) -> String;
 }
 
-/// How a scheduler is built: from the job it is for and its own options.
+/// How a scheduler is built: from the job it is for and its own options. The paths of errors are relative to the
+/// scheduler's settings: `max`, `options.brackets`.
 pub type BuildScheduler = fn(&Context, &Map<String, Value>) -> Result<Box<dyn Scheduler>, Vec<Invalid>>;
 
 /// Every scheduler, in the order users see them.
-pub static SCHEDULERS: &[Registration<BuildScheduler>] = &[];
+pub static SCHEDULERS: &[Registration<BuildScheduler>] = &[none::REGISTRATION, asha::REGISTRATION];
+
+/// The scheduler of this name.
+///
+/// # Errors
+/// When there is none: the field is `type`.
+pub fn scheduler(name: &str) -> Result<&'static Registration<BuildScheduler>, Invalid> {
+    SCHEDULERS.iter().find(|registration| registration.name == name).ok_or_else(|| {
+        let names: Vec<&str> = SCHEDULERS.iter().map(|registration| registration.name).collect();
+        Invalid::new("type", format!("there is no scheduler {name:?}: it is one of {}", names.join(", ")))
+    })
+}
+
+/// Fixed parameters that say how far trials go where the scheduler's `max` is absent, the first that there is.
+pub const MAX_PARAMETERS: [&str; 3] = ["epochs", "max_t", "max_epochs"];
+
+/// Name of the scheduler that lets every trial run to its end.
+pub const NONE: &str = "None";
+
+/// How far trials go by a fixed parameter of the space.
+pub fn max_of(space: &Space) -> Option<Resource> {
+    MAX_PARAMETERS.iter().find_map(|name| {
+        let parameter = space.parameters().iter().find(|parameter| parameter.name.as_str() == *name)?;
+        match &parameter.domain {
+            Domain::Fixed(crate::space::Value::Int(amount)) => Resource::new(u64::try_from(*amount).ok()?),
+            _ => None,
+        }
+    })
+}
+
+/// A scheduler's own options.
+fn read<T: DeserializeOwned>(options: &Map<String, Value>) -> Result<T, Vec<Invalid>> {
+    read_options(options).map_err(|errors| errors.into_iter().map(|error| error.within("options")).collect())
+}

@@ -49,3 +49,14 @@ pub type BuildSearcher = fn(&Context<'_>, &Map<String, Value>) -> Result<Box<dyn
 
 /// Every searcher, in the order users see them.
 pub static SEARCHERS: &[Registration<BuildSearcher>] = &[];
+
+/// The searcher of this name.
+///
+/// # Errors
+/// When there is none: the field is `algorithm`.
+pub fn searcher(name: &str) -> Result<&'static Registration<BuildSearcher>, Invalid> {
+    SEARCHERS.iter().find(|registration| registration.name == name).ok_or_else(|| {
+        let names: Vec<&str> = SEARCHERS.iter().map(|registration| registration.name).collect();
+        Invalid::new("algorithm", format!("there is no searcher {name:?}: it is one of {}", names.join(", ")))
+    })
+}
