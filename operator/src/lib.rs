@@ -1,1 +1,3 @@
-//! Temper.
+//! Temper: the one decision function, its executors, and the `temper` command line.
+
+pub mod cli;

@@ -1,2 +1,7 @@
 //! The `temper` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    temper_operator::cli::main(std::env::args_os())
+}
