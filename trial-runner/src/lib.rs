@@ -1,1 +1,3 @@
 //! What runs inside a trial: the agent around any training command, and (feature `torch`) built-in trainers.
+
+pub mod agent;
