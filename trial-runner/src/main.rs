@@ -1,2 +1,7 @@
 //! The `temper-runner` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    temper_runner::cli::main()
+}
