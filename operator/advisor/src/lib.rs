@@ -10,6 +10,8 @@
 //!
 //! Inside the engine every objective is a **loss**: smaller is better. Goals are turned into losses at the edge.
 
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "what is said to be exact is tested to be"))]
+
 pub mod advisor;
 pub mod error;
 pub mod history;
@@ -19,6 +21,7 @@ pub mod rng;
 pub mod schedule;
 pub mod search;
 pub mod space;
+pub mod suggest;
 
 pub use error::Invalid;
 pub use ids::{ParamName, Resource, TrialIndex};

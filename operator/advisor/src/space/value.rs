@@ -33,13 +33,25 @@ impl Value {
         }
     }
 
+    /// The whole number it is, if it is one; 3.0 is.
+    pub fn as_i64(&self) -> Option<i64> {
+        match *self {
+            Self::Int(value) => Some(value),
+            Self::Float(value) if value.fract() == 0.0 && value.abs() < 9e18 => Some(value as i64),
+            _ => None,
+        }
+    }
+
     /// Whether a person would call them the same value: as `==`, but 1 and 1.0 are the same number.
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::List(left), Self::List(right)) => {
                 left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same(r))
             }
-            _ => self == other || (self.as_f64().is_some() && self.as_f64() == other.as_f64()),
+            (Self::Int(_), Self::Float(_)) | (Self::Float(_), Self::Int(_)) => {
+                self.as_i64().is_some() && self.as_i64() == other.as_i64()
+            }
+            _ => self == other,
         }
     }
 }
