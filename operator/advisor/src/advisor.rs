@@ -146,13 +146,8 @@ impl Advisor {
 
     /// Trial `index`, the next one, was created.
     pub fn started(&mut self, index: TrialIndex, configuration: Configuration, goal: Goal) {
-        let point = vec![None; self.settings.space.dimensions().len()];
-        self.history.trials.push(Trial {
-            configuration,
-            point,
-            state: TrialState::Live,
-            reports: Vec::new(),
-        });
+        let point = self.settings.space.encode(&configuration);
+        self.history.push(Trial { configuration, point, state: TrialState::Live, reports: Vec::new() });
         self.scheduler.started(index, goal);
         self.runs.insert(index, Run { to: goal.run_to, verdict: Verdict::Continue });
     }
@@ -163,12 +158,12 @@ impl Advisor {
     /// repeats its steps. What a trial was told stands until it is promoted, whatever it still reports.
     pub fn reported(&mut self, index: TrialIndex, resource: Resource, losses: Vec<f64>) -> Verdict {
         let Some(run) = self.runs.get_mut(&index) else { return Verdict::Stop };
-        let Some(trial) = self.history.trials.get_mut(index.at()) else { return Verdict::Stop };
+        let Some(trial) = self.history.get(index) else { return Verdict::Stop };
         let Some(&loss) = losses.first() else { return run.verdict };
         if trial.last().is_some_and(|last| resource <= last.resource) {
             return run.verdict;
         }
-        trial.reports.push(Report { resource, losses });
+        self.history.report(index, Report { resource, losses });
         if run.verdict == Verdict::Continue {
             run.verdict = match self.scheduler.reported(index, resource, loss) {
                 Verdict::Continue if run.to.is_some_and(|to| resource > to) => Verdict::Complete,
@@ -180,7 +175,7 @@ impl Advisor {
 
     /// A trial that was told to pause has given its worker back.
     pub fn paused(&mut self, index: TrialIndex) {
-        self.set_state(index, TrialState::Paused);
+        self.history.set_state(index, TrialState::Paused);
         self.scheduler.paused(index);
     }
 
@@ -191,14 +186,14 @@ impl Advisor {
 
     /// A paused trial went on.
     pub fn promoted(&mut self, promotion: Promotion) {
-        self.set_state(promotion.trial, TrialState::Live);
+        self.history.set_state(promotion.trial, TrialState::Live);
         self.runs.insert(promotion.trial, Run { to: Some(promotion.run_to), verdict: Verdict::Continue });
         self.scheduler.promoted(promotion);
     }
 
     /// A trial ended: it will neither report nor be promoted again.
     pub fn ended(&mut self, index: TrialIndex, ending: Ending) {
-        self.set_state(
+        self.history.set_state(
             index,
             match ending {
                 Ending::Completed => TrialState::Completed,
@@ -219,12 +214,6 @@ impl Advisor {
         };
         let search = self.searcher.explain(&search_context(&self.settings), &self.history);
         format!("{points}{search}\n{}", self.scheduler.explain())
-    }
-
-    fn set_state(&mut self, index: TrialIndex, state: TrialState) {
-        if let Some(trial) = self.history.trials.get_mut(index.at()) {
-            trial.state = state;
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What has been tried, and what came of it.
 
+use std::collections::HashMap;
+
 use crate::{
     Resource, TrialIndex,
     space::{Configuration, Point},
@@ -60,10 +62,13 @@ impl Trial {
     }
 }
 
-/// All trials of a job, by index: trial `i` is at position `i`.
+/// All trials of a job, by index: trial `i` is at position `i`. No event costs more with more trials in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    pub(crate) trials: Vec<Trial>,
+    trials: Vec<Trial>,
+    /// By the fingerprint of their configuration, the first trial of each different one.
+    tried: HashMap<u64, Vec<TrialIndex>>,
+    different: usize,
 }
 
 impl History {
@@ -80,5 +85,87 @@ impl History {
     /// Index of the next trial.
     pub fn next_index(&self) -> TrialIndex {
         TrialIndex(self.trials.len() as u32)
+    }
+
+    /// Whether this configuration was tried, in whatever state its trial is.
+    pub fn contains(&self, configuration: &Configuration) -> bool {
+        let alike = self.tried.get(&configuration.fingerprint());
+        alike.is_some_and(|trials| {
+            trials.iter().any(|at| self.trials[at.at()].configuration.same(configuration))
+        })
+    }
+
+    /// How many different configurations were tried.
+    pub fn different(&self) -> usize {
+        self.different
+    }
+
+    /// Trial [`History::next_index`] was created.
+    pub fn push(&mut self, trial: Trial) {
+        if !self.contains(&trial.configuration) {
+            let alike = self.tried.entry(trial.configuration.fingerprint()).or_default();
+            alike.push(TrialIndex(self.trials.len() as u32));
+            self.different += 1;
+        }
+        self.trials.push(trial);
+    }
+
+    /// A trial reported. Nothing changes when there is no such trial or it has reported at this resource before.
+    pub fn report(&mut self, index: TrialIndex, report: Report) {
+        let Some(trial) = self.trials.get_mut(index.at()) else { return };
+        if let Err(place) = trial.reports.binary_search_by_key(&report.resource, |known| known.resource) {
+            trial.reports.insert(place, report);
+        }
+    }
+
+    /// A trial stands elsewhere now. Nothing changes when there is no such trial.
+    pub fn set_state(&mut self, index: TrialIndex, state: TrialState) {
+        if let Some(trial) = self.trials.get_mut(index.at()) {
+            trial.state = state;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ParamName, space::Value};
+
+    fn trial(x: Value) -> Trial {
+        let configuration = Configuration([(ParamName::parse("x").unwrap(), x)].into());
+        Trial { configuration, point: vec![None], state: TrialState::Live, reports: vec![] }
+    }
+
+    fn at(resource: u64, loss: f64) -> Report {
+        Report { resource: Resource::new(resource).unwrap(), losses: vec![loss] }
+    }
+
+    #[test]
+    fn it_knows_what_was_tried_however_it_was_written() {
+        let mut history = History::default();
+        for x in [Value::Int(1), Value::Float(0.5), Value::Float(1.0), Value::Float(-0.0)] {
+            history.push(trial(x));
+        }
+        assert!(history.contains(&trial(Value::Float(1.0)).configuration));
+        assert!(history.contains(&trial(Value::Int(0)).configuration));
+        assert!(!history.contains(&trial(Value::Int(2)).configuration));
+        assert!(!history.contains(&trial(Value::Text("1".to_owned())).configuration));
+        assert!(!history.contains(&Configuration::default()));
+        assert_eq!((history.different(), history.next_index()), (3, TrialIndex(4)));
+    }
+
+    #[test]
+    fn reports_are_kept_in_order_and_the_first_of_each_resource() {
+        let mut history = History::default();
+        history.push(trial(Value::Int(1)));
+        for report in [at(3, 0.3), at(1, 0.1), at(3, 0.9), at(2, 0.2)] {
+            history.report(TrialIndex(0), report);
+        }
+        assert_eq!(history.trials()[0].reports, [at(1, 0.1), at(2, 0.2), at(3, 0.3)]);
+        assert_eq!(history.trials()[0].loss(), Some(0.3));
+        assert_eq!(history.trials()[0].loss_at(Resource::new(2).unwrap()), Some(0.2));
+        history.report(TrialIndex(1), at(1, 0.0));
+        history.set_state(TrialIndex(0), TrialState::Paused);
+        assert_eq!(history.trials()[0].state, TrialState::Paused);
     }
 }

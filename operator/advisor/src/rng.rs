@@ -19,7 +19,7 @@ pub fn for_trial(seed: u64, index: TrialIndex, stream: &str) -> Rng {
     Rng::seed_from_u64(mix(mix(mix(seed) ^ u64::from(index.0)) ^ stream))
 }
 
-fn mix(state: u64) -> u64 {
+pub(crate) fn mix(state: u64) -> u64 {
     let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -12,6 +12,7 @@ mod ladder;
 mod none;
 mod standing;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -129,10 +130,7 @@ pub static SCHEDULERS: &[Registration<BuildScheduler>] = &[none::REGISTRATION, a
 /// # Errors
 /// When there is none: the field is `type`.
 pub fn scheduler(name: &str) -> Result<&'static Registration<BuildScheduler>, Invalid> {
-    SCHEDULERS.iter().find(|registration| registration.name == name).ok_or_else(|| {
-        let names: Vec<&str> = SCHEDULERS.iter().map(|registration| registration.name).collect();
-        Invalid::new("type", format!("there is no scheduler {name:?}: it is one of {}", names.join(", ")))
-    })
+    Registration::find(SCHEDULERS, "scheduler", "type", name)
 }
 
 /// Fixed parameters that say how far trials go where the scheduler's `max` is absent, the first that there is.
@@ -153,6 +151,6 @@ pub fn max_of(space: &Space) -> Option<Resource> {
 }
 
 /// A scheduler's own options.
-fn read<T: DeserializeOwned>(options: &Map<String, Value>) -> Result<T, Vec<Invalid>> {
+fn read<T: DeserializeOwned + JsonSchema>(options: &Map<String, Value>) -> Result<T, Vec<Invalid>> {
     read_options(options).map_err(|errors| errors.into_iter().map(|error| error.within("options")).collect())
 }

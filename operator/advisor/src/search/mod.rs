@@ -2,6 +2,17 @@
 //!
 //! To add one: a file here with a [`Searcher`] and a `REGISTRATION`, and its line in [`SEARCHERS`].
 
+pub mod auto;
+pub mod fresh;
+pub mod grid;
+pub mod random;
+pub mod sobol;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -48,15 +59,13 @@ pub trait Searcher: Send {
 pub type BuildSearcher = fn(&Context<'_>, &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>>;
 
 /// Every searcher, in the order users see them.
-pub static SEARCHERS: &[Registration<BuildSearcher>] = &[];
+pub static SEARCHERS: &[Registration<BuildSearcher>] =
+    &[auto::REGISTRATION, random::REGISTRATION, sobol::REGISTRATION, grid::REGISTRATION];
 
 /// The searcher of this name.
 ///
 /// # Errors
 /// When there is none: the field is `algorithm`.
 pub fn searcher(name: &str) -> Result<&'static Registration<BuildSearcher>, Invalid> {
-    SEARCHERS.iter().find(|registration| registration.name == name).ok_or_else(|| {
-        let names: Vec<&str> = SEARCHERS.iter().map(|registration| registration.name).collect();
-        Invalid::new("algorithm", format!("there is no searcher {name:?}: it is one of {}", names.join(", ")))
-    })
+    Registration::find(SEARCHERS, "searcher", "algorithm", name)
 }

@@ -4,24 +4,11 @@ use super::Space;
 
 impl Space {
     /// How many different configurations there are, conditions taken into account, at most `u128::MAX`; `None` when
-    /// there is no end to them.
+    /// there is no end to them. A parameter whose conditions never hold together does not count.
     pub fn cardinality(&self) -> Option<u128> {
-        let mut undecided: Vec<usize> = (0..self.parameters.len()).collect();
-        let mut sizes = Vec::with_capacity(undecided.len());
-        for parameter in &self.parameters {
-            sizes.push(parameter.domain.cardinality()?);
-        }
-        // What nothing depends on and depends on nothing is a plain factor.
-        let is_parent = |at: usize| self.requirements().any(|(_, parent, _)| parent == at);
-        let (plain, entangled) = undecided
-            .drain(..)
-            .partition::<Vec<_>, _>(|at| self.layout[*at].requires.is_empty() && !is_parent(*at));
-        let factor = plain.iter().fold(1, |product: u128, at| product.saturating_mul(sizes[*at]));
-        let mut count = Count { space: self, sizes: &sizes, met: vec![Vec::new(); self.parameters.len()] };
-        for (at, layout) in self.layout.iter().enumerate() {
-            count.met[at] = vec![None; layout.requires.len()];
-        }
-        Some(factor.saturating_mul(count.product(entangled)))
+        let sizes: Vec<Option<u128>> = self.parameters.iter().map(|p| p.domain.cardinality()).collect();
+        let met = self.layout.iter().map(|layout| vec![None; layout.requires.len()]).collect();
+        Count { space: self, sizes: &sizes, met }.product((0..self.parameters.len()).collect())
     }
 
     /// Every condition: its child, its parent, its place among the child's.
@@ -36,17 +23,17 @@ impl Space {
 /// multiplied, so the work grows with the depth of the conditions and not with their number.
 struct Count<'a> {
     space: &'a Space,
-    sizes: &'a [u128],
+    sizes: &'a [Option<u128>],
     /// Of each parameter's conditions: whether it holds, where that is decided.
     met: Vec<Vec<Option<bool>>>,
 }
 
 impl Count<'_> {
     /// Of these undecided parameters, in declared order.
-    fn product(&mut self, undecided: Vec<usize>) -> u128 {
-        self.components(undecided)
-            .into_iter()
-            .fold(1, |product, component| product.saturating_mul(self.count(&component)))
+    fn product(&mut self, undecided: Vec<usize>) -> Option<u128> {
+        let mut components = self.components(undecided).into_iter();
+        components
+            .try_fold(1, |product: u128, component| Some(product.saturating_mul(self.count(&component)?)))
     }
 
     /// Groups of parameters between which no undecided condition runs.
@@ -69,43 +56,43 @@ impl Count<'_> {
     }
 
     /// The first parameter of a component depends on nothing undecided: its parents would come before it.
-    fn count(&mut self, component: &[usize]) -> u128 {
-        let Some((&first, rest)) = component.split_first() else { return 1 };
+    fn count(&mut self, component: &[usize]) -> Option<u128> {
+        let Some((&first, rest)) = component.split_first() else { return Some(1) };
         let children: Vec<(usize, usize)> = (self.space.requirements())
             .filter(|(child, parent, _)| *parent == first && rest.contains(child))
             .map(|(child, _, place)| (child, place))
             .collect();
         let is_active = self.met[first].iter().all(|met| *met == Some(true));
         let mut total: u128 = 0;
-        for (holds, ways) in self.outcomes(first, &children, is_active) {
+        for (holds, ways) in self.outcomes(first, &children, is_active)? {
             for (&(child, place), holds) in children.iter().zip(&holds) {
                 self.met[child][place] = Some(*holds);
             }
-            total = total.saturating_add(ways.saturating_mul(self.product(rest.to_vec())));
+            total = total.saturating_add(ways.saturating_mul(self.product(rest.to_vec())?));
         }
         for &(child, place) in &children {
             self.met[child][place] = None;
         }
-        total
+        Some(total)
     }
 
     /// What the values of a parameter make of the conditions on it: each different outcome with how many values
-    /// have it.
+    /// have it. `None` when there is no end to them.
     fn outcomes(
         &self,
         parent: usize,
         children: &[(usize, usize)],
         is_active: bool,
-    ) -> Vec<(Vec<bool>, u128)> {
+    ) -> Option<Vec<(Vec<bool>, u128)>> {
         let none = vec![false; children.len()];
         if !is_active {
-            return vec![(none, 1)];
+            return Some(vec![(none, 1)]);
         }
         let allowed = |(child, place): (usize, usize)| &self.space.layout[child].requires[place].allowed;
         let mut named: Vec<&Vec<u64>> = children.iter().flat_map(|child| allowed(*child)).collect();
         named.sort_unstable();
         named.dedup();
-        let mut outcomes: Vec<(Vec<bool>, u128)> = vec![(none, self.sizes[parent] - named.len() as u128)];
+        let mut outcomes = vec![(none, self.sizes[parent]? - named.len() as u128)];
         for levels in named {
             let holds: Vec<bool> = children.iter().map(|child| allowed(*child).contains(levels)).collect();
             match outcomes.iter_mut().find(|(known, _)| *known == holds) {
@@ -114,6 +101,6 @@ impl Count<'_> {
             }
         }
         outcomes.retain(|(_, ways)| *ways > 0);
-        outcomes
+        Some(outcomes)
     }
 }

@@ -29,11 +29,17 @@ impl Enumeration {
         first
     }
 
-    /// From the configuration at these coordinates of a space without continuous dimensions.
-    pub fn from(space: &Space, coordinates: &[f64]) -> Self {
-        let mut start = Self::new(space, 1);
-        for (dimension, coordinate) in coordinates.iter().enumerate() {
-            start.stop(space, dimension, space.level(dimension, *coordinate));
+    /// From the configuration at these coordinates, or on a continuous dimension the nearest stop.
+    pub fn from(space: &Space, coordinates: &[f64], levels: u32) -> Self {
+        let mut start = Self::new(space, levels);
+        for (d, (coordinate, dimension)) in coordinates.iter().zip(space.dimensions()).enumerate() {
+            let stop = match dimension.kind {
+                DimensionKind::Continuous => (coordinate * (start.stops[d] - 1) as f64).round() as u64,
+                DimensionKind::Discrete { .. } | DimensionKind::Categorical { .. } => {
+                    space.level(d, *coordinate)
+                }
+            };
+            start.stop(space, d, stop);
         }
         // Inactive dimensions are at their first stop wherever the walk passes.
         let active = space.active(&start.coordinates);

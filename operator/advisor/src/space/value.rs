@@ -1,6 +1,10 @@
 //! Values of parameters, and configurations: the values of one trial.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +58,20 @@ impl Value {
             _ => self == other,
         }
     }
+
+    /// Equal for what is the same.
+    fn fingerprint(&self, hasher: &mut DefaultHasher) {
+        match self {
+            Self::Bool(value) => value.hash(hasher),
+            Self::Int(value) => value.hash(hasher),
+            Self::Float(value) => match self.as_i64() {
+                Some(whole) => whole.hash(hasher),
+                None => value.to_bits().hash(hasher),
+            },
+            Self::Text(value) => value.hash(hasher),
+            Self::List(values) => values.iter().for_each(|value| value.fingerprint(hasher)),
+        }
+    }
 }
 
 /// As it is written into the environment and the command line of a trial: text bare, lists as JSON.
@@ -78,5 +96,25 @@ impl Configuration {
     /// The value of an active parameter.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
+    }
+
+    /// Whether a person would call them the same configuration.
+    pub fn same(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self
+                .0
+                .iter()
+                .zip(&other.0)
+                .all(|((name, value), (others, theirs))| name == others && value.same(theirs))
+    }
+
+    /// A number that is equal for configurations that are the same, and almost never for others.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (name, value) in &self.0 {
+            name.hash(&mut hasher);
+            value.fingerprint(&mut hasher);
+        }
+        hasher.finish()
     }
 }

@@ -133,6 +133,14 @@ fn configurations_are_counted() {
 }
 
 #[test]
+fn a_parameter_that_is_never_active_does_not_count() {
+    let twice = when(parameter("rate", float(0.0, 1.0)), "optimizer", &[text("sgd")]);
+    let never = when(twice, "optimizer", &[text("adam")]);
+    let space = Space::new(vec![parameter("optimizer", choice(&["sgd", "adam"])), never]).unwrap();
+    assert_eq!(space.cardinality(), Some(2));
+}
+
+#[test]
 fn counting_is_quick_however_many_branches_there_are() {
     let mut parameters = vec![parameter("root", int(0, 9))];
     for branch in 0..60 {

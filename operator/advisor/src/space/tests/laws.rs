@@ -123,7 +123,7 @@ proptest! {
             let configuration = space.decode(coordinates);
             prop_assert!(space.contains(&configuration));
             seen.insert(serde_json::to_string(&configuration).unwrap());
-            prop_assert_eq!(&Enumeration::from(&space, coordinates), &walk);
+            prop_assert_eq!(&Enumeration::from(&space, coordinates, 1), &walk);
             walk.advance(&space);
             steps += 1;
         }
