@@ -40,7 +40,7 @@ fn installed_as_kubectl_temper_it_calls_itself_so() {
     std::fs::hard_link(common::PROGRAM, &plugin)
         .or_else(|_| std::fs::copy(common::PROGRAM, &plugin).map(drop))
         .expect("a copy of the program");
-    let help = common::run(&mut std::process::Command::new(&plugin).args(["man", "--help"])).success();
+    let help = common::run(std::process::Command::new(&plugin).args(["man", "--help"])).success();
     assert!(help.stdout.contains("Usage: kubectl temper man"), "{}", help.stdout);
     assert!(help.stdout.contains("  kubectl temper man | man -l -"), "{}", help.stdout);
 }
@@ -77,4 +77,21 @@ fn a_reader_that_goes_away_is_no_error() {
             .args(["-c", &format!("{{ {} completions zsh; echo code $? >&2; }} | true", common::PROGRAM)]),
     );
     assert_eq!(run.stderr, "code 0\n");
+}
+
+#[test]
+fn definitions_are_printed_written_and_checked_for_drift() {
+    let printed = temper(&["crds"]).success().stdout;
+    assert_eq!(printed.matches("kind: CustomResourceDefinition").count(), 3);
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("utf-8");
+    let missing = temper(&["crds", "--out", out, "--check"]);
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("tuningjobs.yaml is missing"), "{}", missing.stderr);
+    temper(&["crds", "--out", out]).success();
+    temper(&["crds", "--out", out, "--check"]).success();
+    std::fs::write(folder.path().join("trials.yaml"), "kind: nothing\n").expect("written");
+    let drifted = temper(&["crds", "--out", out, "--check"]);
+    assert!(drifted.stderr.contains("trials.yaml differs"), "{}", drifted.stderr);
+    assert!(!drifted.stderr.contains("tuningjobs.yaml"), "{}", drifted.stderr);
 }

@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use super::{Shell, shell::style};
+use super::shell::{style, to_stderr};
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Failure {
 
     /// Prints it to stderr: the error, one line for each cause, the hint. A reader of stdout that went away
     /// (`temper trials | head`) is no failure.
-    pub(super) fn report(&self, shell: Shell) -> Exit {
+    pub(super) fn report(&self) -> Exit {
         if self.error.chain().any(is_broken_pipe) {
             return Exit::Done;
         }
@@ -70,7 +70,7 @@ impl Failure {
         if let Some(hint) = &self.hint {
             lines.push_str(&format!("\n\n{0}hint{0:#}: {hint}", style::HINT));
         }
-        shell.error(&lines);
+        to_stderr(&lines);
         self.exit
     }
 }

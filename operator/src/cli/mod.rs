@@ -5,6 +5,7 @@
 //! and its name in one of the groups of [`help`].
 
 mod completions;
+mod crds;
 mod exit;
 mod help;
 mod man;
@@ -38,6 +39,7 @@ temper completions --help";
 /// Options that every command takes.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Global options")]
+#[allow(clippy::doc_markdown, reason = "the comments are the help of the options")]
 struct Global {
     /// When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never.
     #[arg(
@@ -61,6 +63,7 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    Crds(crds::Crds),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -68,6 +71,7 @@ enum Command {
 impl Command {
     fn run(self, shell: Shell) -> Result<Exit, Failure> {
         match self {
+            Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
             Self::Man(command) => command.run(shell),
         }
@@ -122,7 +126,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let shell = Shell::new(cli.global.verbose, cli.global.quiet);
     match cli.command.run(shell) {
         Ok(exit) => exit.into(),
-        Err(failure) => failure.report(shell).into(),
+        Err(failure) => failure.report().into(),
     }
 }
 

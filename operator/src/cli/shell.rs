@@ -72,14 +72,10 @@ impl Shell {
             to_stderr(&format!("{0}warning{0:#}: {text}", style::WARNING));
         }
     }
-
-    pub(super) fn error(self, text: &str) {
-        to_stderr(text);
-    }
 }
 
 /// A stderr that nobody reads any more is no reason to fail.
-fn to_stderr(text: &str) {
+pub(super) fn to_stderr(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 

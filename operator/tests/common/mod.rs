@@ -3,35 +3,35 @@
 use std::process::{Command, Stdio};
 
 /// The built program.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_temper");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_temper");
 
 /// What came of a run.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// Exit code; -1 when a signal ended it.
-    pub code: i32,
+    pub(crate) code: i32,
     /// All of it.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// All of it.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// The same, when the exit code was 0.
     #[track_caller]
-    pub fn success(self) -> Self {
+    pub(crate) fn success(self) -> Self {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self
     }
 }
 
 /// `temper` with these arguments, without input.
-pub fn temper(arguments: &[&str]) -> Run {
+pub(crate) fn temper(arguments: &[&str]) -> Run {
     run(Command::new(PROGRAM).args(arguments))
 }
 
 /// Any command, without input and without this process's wishes about colours.
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     let output = command
         .stdin(Stdio::null())
         .env_remove("NO_COLOR")
