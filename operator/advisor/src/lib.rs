@@ -7,6 +7,8 @@
 //! - [`history`]: what has been tried and what came of it
 //! - [`search`]: what proposes configurations (one file and one line of registration each)
 //! - [`schedule`]: what decides how far a trial goes (likewise)
+//! - [`stopping`]: rules that end a trial by its own reports, beside any scheduler
+//! - [`advisor`]: all of these for one job, behind one door
 //!
 //! Inside the engine every objective is a **loss**: smaller is better. Goals are turned into losses at the edge.
 
@@ -21,6 +23,7 @@ pub mod rng;
 pub mod schedule;
 pub mod search;
 pub mod space;
+pub mod stopping;
 pub mod suggest;
 
 pub use error::Invalid;

@@ -44,7 +44,7 @@ impl Halving {
         }
     }
 
-    /// r_min eta^j below max, then max, which needs not be such a power (Li et al. 2020, ASHA, algorithm 2).
+    /// `r_min eta^j` below max, then max, which needs not be such a power (Li et al. 2020, ASHA, algorithm 2).
     pub(super) fn upward(self) -> Vec<u64> {
         let eta = u64::from(self.eta);
         std::iter::successors(Some(self.min), |level| level.checked_mul(eta))

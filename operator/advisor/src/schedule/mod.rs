@@ -8,16 +8,22 @@
 //! were interleaved, so that a job whose trials are read back one after the other goes on as it would have.
 
 mod asha;
+mod hyperband;
 mod ladder;
+mod median;
 mod none;
 mod standing;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use asha::{AshaOptions, Mode};
-pub use none::NoneOptions;
+pub use median::MedianOptions;
 
 use crate::{
     Invalid, Resource, TrialIndex,
@@ -123,7 +129,8 @@ pub trait Scheduler: Send {
 pub type BuildScheduler = fn(&Context, &Map<String, Value>) -> Result<Box<dyn Scheduler>, Vec<Invalid>>;
 
 /// Every scheduler, in the order users see them.
-pub static SCHEDULERS: &[Registration<BuildScheduler>] = &[none::REGISTRATION, asha::REGISTRATION];
+pub static SCHEDULERS: &[Registration<BuildScheduler>] =
+    &[none::REGISTRATION, asha::REGISTRATION, hyperband::REGISTRATION, median::REGISTRATION];
 
 /// The scheduler of this name.
 ///

@@ -1,23 +1,21 @@
 //! No scheduler: every trial runs to its end.
 
 use super::{Ending, Goal, Promotion, Scheduler, Verdict, read};
-use crate::{Resource, TrialIndex, registry::Registration};
+use crate::{
+    Resource, TrialIndex,
+    registry::{NoOptions, Registration},
+};
 
 /// `None`.
 pub(super) const REGISTRATION: Registration<super::BuildScheduler> = Registration {
     name: super::NONE,
     summary: "Every trial runs to its end: when trials are short, or worth nothing unless complete.",
-    options: || schemars::schema_for!(NoneOptions),
+    options: || schemars::schema_for!(NoOptions),
     build: |context, options| {
-        read::<NoneOptions>(options)?;
+        read::<NoOptions>(options)?;
         Ok(Box::new(RunToTheEnd { max: context.max }))
     },
 };
-
-/// Nothing can be set.
-#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoneOptions {}
 
 struct RunToTheEnd {
     max: Option<Resource>,

@@ -1,6 +1,8 @@
 //! Asynchronous successive halving (Li et al. 2020, arXiv:1810.05934), in the promotion variant of the paper and in
 //! the stopping variant that needs no checkpoints (Klein et al. 2020, arXiv:2003.10865).
 
+#[cfg(test)]
+mod model;
 mod options;
 mod rung;
 #[cfg(test)]
@@ -73,7 +75,7 @@ impl Asha {
         Resource::new(level.map_or(self.settings.max, |level| level.resource))
     }
 
-    /// P(s) ~ S / ((S - s) r_s), as many as Hyperband's brackets would hold (Klein et al. 2020, section 4).
+    /// `P(s) ~ S / ((S - s) r_s)`, as many as Hyperband's brackets would hold (Klein et al. 2020, section 4).
     fn draw_bracket(&self, trial: TrialIndex) -> u32 {
         if self.settings.brackets == 1 {
             return 0;
