@@ -1,4 +1,11 @@
 //! Temper: the one decision function, its executors, and the `temper` command line.
+//!
+//! - [`plan`]: what is done next with a job; pure
+//! - [`simulate`]: jobs in virtual time
+//! - [`view`]: a job as people and programs look at it
+//! - [`cli`]: the command line
 
 pub mod cli;
+pub mod plan;
+pub mod simulate;
 pub mod view;

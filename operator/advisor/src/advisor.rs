@@ -120,6 +120,12 @@ impl Advisor {
         &self.settings
     }
 
+    /// The job's limits changed while it runs.
+    pub fn set_limits(&mut self, max_trials: Option<u32>, parallelism: u32) {
+        self.settings.max_trials = max_trials;
+        self.settings.parallelism = parallelism;
+    }
+
     /// Resources at which trials are judged; empty: at every report.
     pub fn rungs(&self) -> Vec<Resource> {
         self.scheduler.rungs()

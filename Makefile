@@ -1,0 +1,53 @@
+# Everything a developer or a newcomer does here, by name. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: help setup setup-python build run test unit check fmt generate bench clean
+
+export TEMPER := $(CURDIR)/target/release/temper
+export TEMPER_RUNNER := $(CURDIR)/target/release/temper-runner
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what the main job needs: libtorch into ./.venv, the data set
+	@scripts/setup-system.sh
+	@scripts/setup-torch.sh
+	@scripts/setup-data.sh
+
+setup-python: setup ## and what the Python examples and the comparisons with PyTorch need
+	@scripts/setup-torch.sh --python
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r examples/requirements.txt
+
+build: setup ## build `temper` and `temper-runner` (with the built-in models) into target/release
+	cargo build --release --locked -p temper-operator
+	cargo build --release --locked -p temper-runner --features torch
+
+run: build ## tune a network on the real Fashion-MNIST: 20 trials, under ten minutes on two cores
+	@scripts/main-job.sh
+
+test: check unit ## run every test and check
+	@$(MAKE) --no-print-directory e2e
+
+unit: ## the fast inner loop: unit and property tests of everything but the built-in models
+	cargo test --workspace --exclude temper-tests --locked
+
+.PHONY: e2e
+e2e: setup-python build ## the built-in models' tests, and the programs run as a user runs them
+	cargo test --locked -p temper-runner --features torch
+	cargo test --locked -p temper-tests -- --test-threads=2
+
+check: ## formatting, lints, licences, generated files
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/deny.sh
+	cargo run --quiet --locked -p temper-operator -- crds --check
+
+fmt: ## format the code
+	cargo fmt --all
+
+generate: ## write the generated files anew
+	cargo run --quiet -p temper-operator -- crds --out crds/manifests
+
+clean: ## remove what was built, downloaded and run here
+	rm -rf target .venv .cache .temper
