@@ -32,7 +32,7 @@ fn build(context: &Context<'_>, options: &Map<String, Value>) -> Result<Box<dyn 
         wrong.into_iter().map(|invalid| Invalid::new(invalid.field, hint)).collect::<Vec<_>>()
     })?;
     let (name, why) = choose(context);
-    let chosen = super::searcher(name).or_else(|_| super::searcher("Sobol")).map_err(|error| vec![error])?;
+    let chosen = super::searcher(name).or_else(|_| super::searcher("TPE")).map_err(|error| vec![error])?;
     Ok(Box::new(Auto { chosen: (chosen.build)(context, &Map::new())?, name: chosen.name, why }))
 }
 

@@ -7,6 +7,7 @@ pub mod fresh;
 pub mod grid;
 pub mod random;
 pub mod sobol;
+pub mod tpe;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -60,7 +61,7 @@ pub type BuildSearcher = fn(&Context<'_>, &Map<String, Value>) -> Result<Box<dyn
 
 /// Every searcher, in the order users see them.
 pub static SEARCHERS: &[Registration<BuildSearcher>] =
-    &[auto::REGISTRATION, random::REGISTRATION, sobol::REGISTRATION, grid::REGISTRATION];
+    &[auto::REGISTRATION, random::REGISTRATION, sobol::REGISTRATION, grid::REGISTRATION, tpe::REGISTRATION];
 
 /// The searcher of this name.
 ///

@@ -107,5 +107,11 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 /// Every searcher, with options that let it learn soon.
 pub(crate) fn every() -> Vec<(&'static str, Json)> {
     let none = || json!({});
-    vec![("Random", none()), ("Sobol", none()), ("Grid", none())]
+    vec![
+        ("Random", none()),
+        ("Sobol", none()),
+        ("Grid", none()),
+        ("TPE", json!({"startupTrials": 4})),
+        ("TPE", json!({"startupTrials": 4, "multivariate": false})),
+    ]
 }

@@ -132,6 +132,9 @@ fn auto_says_what_it_chose_and_why() {
 }
 
 proptest! {
+    // Each case is 24 trials with every searcher, thrice.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Proposals lie in the space, differ from all before them, and depend on the history alone: a searcher built
     /// anew proposes what the one that saw every trial does. Every third trial is still running.
     #[test]
