@@ -5,6 +5,9 @@
 //! answers. When a worker is free: first [`Advisor::promotion`], else [`Advisor::goal`] and [`Advisor::propose`];
 //! where that proposes nothing more, [`Advisor::promotion`] once again.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -161,21 +164,27 @@ impl Advisor {
     /// A trial reported `losses`, one for each objective, finite.
     ///
     /// A report at or below a resource the trial has reported already changes nothing: a trial that is retried
-    /// repeats its steps. What a trial was told stands until it is promoted, whatever it still reports.
+    /// repeats its steps. Nor does one of a trial that is paused or has ended: it came too late. What a trial was
+    /// told stands until it is promoted.
     pub fn reported(&mut self, index: TrialIndex, resource: Resource, losses: Vec<f64>) -> Verdict {
         let Some(run) = self.runs.get_mut(&index) else { return Verdict::Stop };
         let Some(trial) = self.history.get(index) else { return Verdict::Stop };
         let Some(&loss) = losses.first() else { return run.verdict };
-        if trial.last().is_some_and(|last| resource <= last.resource) {
+        if trial.state != TrialState::Live || trial.last().is_some_and(|last| resource <= last.resource) {
             return run.verdict;
         }
         self.history.report(index, Report { resource, losses });
-        if run.verdict == Verdict::Continue {
-            run.verdict = match self.scheduler.reported(index, resource, loss) {
+        run.verdict = match run.verdict {
+            Verdict::Continue => match self.scheduler.reported(index, resource, loss) {
                 Verdict::Continue if run.to.is_some_and(|to| resource > to) => Verdict::Complete,
                 verdict => verdict,
-            };
-        }
+            },
+            Verdict::Pause => {
+                self.scheduler.reported(index, resource, loss);
+                Verdict::Pause
+            }
+            told => told,
+        };
         run.verdict
     }
 
@@ -215,8 +224,8 @@ impl Advisor {
     pub fn explain(&self) -> String {
         let points = match self.settings.points.len().saturating_sub(self.history.trials().len()) {
             0 => String::new(),
-            1 => "First 1 point to evaluate. ".to_owned(),
-            left => format!("First {left} points to evaluate. "),
+            1 => "First the point to evaluate. ".to_owned(),
+            left => format!("First the {left} points to evaluate. "),
         };
         let search = self.searcher.explain(&search_context(&self.settings), &self.history);
         format!("{points}{search}\n{}", self.scheduler.explain())

@@ -58,15 +58,35 @@ impl Event {
             Self::Promoted(promotion) => promotion.trial,
         }
     }
+}
 
-    /// Tells the scheduler; its verdict on a report.
-    pub(crate) fn tell(self, scheduler: &mut dyn Scheduler) -> Option<Verdict> {
-        match self {
-            Self::Started(trial, goal) => scheduler.started(trial, goal),
-            Self::Reported(trial, resource, loss) => return Some(scheduler.reported(trial, resource, loss)),
-            Self::Paused(trial) => scheduler.paused(trial),
-            Self::Promoted(promotion) => scheduler.promoted(promotion),
-            Self::Ended(trial, ending) => scheduler.ended(trial, ending),
+/// What a pool of workers asks and tells.
+pub(crate) trait Subject {
+    fn promotion(&self) -> Option<Promotion>;
+    /// Starts the next trial, if one may.
+    fn start(&mut self, trial: TrialIndex) -> Option<Goal>;
+    /// Tells what happened; the verdict on a report.
+    fn tell(&mut self, event: Event) -> Option<Verdict>;
+}
+
+impl<S: Scheduler + ?Sized> Subject for S {
+    fn promotion(&self) -> Option<Promotion> {
+        Scheduler::promotion(self)
+    }
+
+    fn start(&mut self, trial: TrialIndex) -> Option<Goal> {
+        let goal = self.goal(trial)?;
+        self.started(trial, goal);
+        Some(goal)
+    }
+
+    fn tell(&mut self, event: Event) -> Option<Verdict> {
+        match event {
+            Event::Started(trial, goal) => self.started(trial, goal),
+            Event::Reported(trial, resource, loss) => return Some(self.reported(trial, resource, loss)),
+            Event::Paused(trial) => self.paused(trial),
+            Event::Promoted(promotion) => self.promoted(promotion),
+            Event::Ended(trial, ending) => self.ended(trial, ending),
         }
         None
     }
@@ -84,6 +104,8 @@ pub(crate) struct Pool {
     pub(crate) stride: u64,
     /// Probability that a trial fails instead of its next report.
     pub(crate) failures: f64,
+    /// Probability that a trial that was told to pause reports once more before it does.
+    pub(crate) late: f64,
     pub(crate) seed: u64,
 }
 
@@ -98,16 +120,16 @@ impl Pool {
     /// Runs to the end: what happened. `curve` gives a trial's loss at a resource.
     pub(crate) fn run(
         &self,
-        scheduler: &mut dyn Scheduler,
+        subject: &mut (impl Subject + ?Sized),
         curve: impl Fn(TrialIndex, u64) -> f64,
     ) -> Vec<Event> {
-        self.resume(scheduler, curve, Vec::new())
+        self.resume(subject, curve, Vec::new())
     }
 
     /// Goes on where nothing runs and each trial has reached so far.
     pub(crate) fn resume(
         &self,
-        scheduler: &mut dyn Scheduler,
+        subject: &mut (impl Subject + ?Sized),
         curve: impl Fn(TrialIndex, u64) -> f64,
         mut reached: Vec<u64>,
     ) -> Vec<Event> {
@@ -116,9 +138,8 @@ impl Pool {
         let mut busy: Vec<Busy> = Vec::new();
         loop {
             while busy.len() < self.workers
-                && let Some((event, next)) = self.next(scheduler, &mut reached)
+                && let Some((event, next)) = self.next(subject, &mut reached)
             {
-                event.tell(scheduler);
                 events.push(event);
                 busy.push(next);
             }
@@ -128,49 +149,55 @@ impl Pool {
             let picked = rng.random_range(0..busy.len());
             let worker = &mut busy[picked];
             let trial = worker.trial;
+            let ends = worker.at + self.stride > self.length;
             let event = match worker.told {
-                Verdict::Pause => Event::Paused(trial),
+                Verdict::Pause if ends || rng.random::<f64>() >= self.late => Event::Paused(trial),
                 Verdict::Stop => Event::Ended(trial, Ending::Stopped),
                 Verdict::Complete => Event::Ended(trial, Ending::Completed),
                 Verdict::Continue if rng.random::<f64>() < self.failures => {
                     Event::Ended(trial, Ending::Failed)
                 }
-                Verdict::Continue
-                    if worker.at + self.stride > self.length
-                        || worker.run_to.is_some_and(|to| to.get() <= worker.at) =>
-                {
+                Verdict::Continue if ends || worker.run_to.is_some_and(|to| to.get() <= worker.at) => {
                     Event::Ended(trial, Ending::Completed)
                 }
-                Verdict::Continue => {
+                Verdict::Continue | Verdict::Pause => {
                     worker.at += self.stride;
                     reached[trial.at()] = worker.at;
                     Event::Reported(trial, resource(worker.at), curve(trial, worker.at))
                 }
             };
             events.push(event);
-            match event.tell(scheduler) {
-                Some(verdict) => worker.told = verdict,
+            match subject.tell(event) {
+                // Told once to pause, it pauses.
+                Some(verdict) if worker.told == Verdict::Continue => worker.told = verdict,
+                Some(_) => {}
                 None => drop(busy.swap_remove(picked)),
             }
         }
     }
 
     /// What a free worker does next.
-    fn next(&self, scheduler: &mut dyn Scheduler, reached: &mut Vec<u64>) -> Option<(Event, Busy)> {
+    fn next(&self, subject: &mut (impl Subject + ?Sized), reached: &mut Vec<u64>) -> Option<(Event, Busy)> {
         let told = Verdict::Continue;
-        if let Some(promotion) = scheduler.promotion() {
+        if let Some(promotion) = subject.promotion() {
             let trial = promotion.trial;
-            let run_to = Some(promotion.run_to);
-            return Some((Event::Promoted(promotion), Busy { trial, at: reached[trial.at()], run_to, told }));
+            let event = Event::Promoted(promotion);
+            subject.tell(event);
+            return Some((
+                event,
+                Busy { trial, at: reached[trial.at()], run_to: Some(promotion.run_to), told },
+            ));
         }
         let trial = TrialIndex(reached.len() as u32);
-        if trial.0 < self.max_trials
-            && let Some(goal) = scheduler.goal(trial)
-        {
-            reached.push(0);
-            return Some((Event::Started(trial, goal), Busy { trial, at: 0, run_to: goal.run_to, told }));
+        if trial.0 >= self.max_trials {
+            return None;
         }
-        None
+        let Some(goal) = subject.start(trial) else {
+            // The space may be exhausted, and what waited for more trials goes on.
+            return subject.promotion().and_then(|_| self.next(subject, reached));
+        };
+        reached.push(0);
+        Some((Event::Started(trial, goal), Busy { trial, at: 0, run_to: goal.run_to, told }))
     }
 }
 

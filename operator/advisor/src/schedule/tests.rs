@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    testing::{Event, Pool, build, context, erratic, falling, resource},
+    testing::{Event, Pool, Subject, build, context, erratic, falling, resource},
     *,
 };
 
@@ -25,10 +25,11 @@ fn kinds() -> Vec<(&'static str, Value)> {
 }
 
 fn jobs() -> impl Strategy<Value = (usize, Pool, Context)> {
-    let pool = (1..12_usize, 0..80_u32, 1..30_u64, 1..4_u64, prop_oneof![Just(0.0), 0.0..0.5], any::<u64>());
+    let chance = || prop_oneof![Just(0.0), 0.0..0.5];
+    let pool = (1..12_usize, 0..80_u32, 1..30_u64, 1..4_u64, chance(), chance(), any::<u64>());
     let context = (1..4_u64, 1..25_u64, 2..5_u32, any::<bool>());
     (0..kinds().len(), pool, context).prop_map(|(kind, pool, (min, above, eta, bounded))| {
-        let (workers, max_trials, length, stride, failures, seed) = pool;
+        let (workers, max_trials, length, stride, failures, late, seed) = pool;
         let context = Context {
             // So that three brackets and the rungs written out fit.
             min: resource(min),
@@ -38,7 +39,7 @@ fn jobs() -> impl Strategy<Value = (usize, Pool, Context)> {
             max_trials: bounded.then_some(max_trials),
             parallelism: workers as u32,
         };
-        (kind, Pool { workers, max_trials, length, stride, failures, seed }, context)
+        (kind, Pool { workers, max_trials, length, stride, failures, late, seed }, context)
     })
 }
 
@@ -91,7 +92,7 @@ proptest! {
             if let Event::Promoted(promotion) = event {
                 prop_assert_eq!(again.promotion(), Some(*promotion));
             }
-            prop_assert_eq!(event.tell(&mut *first), event.tell(&mut *again));
+            prop_assert_eq!(first.tell(*event), again.tell(*event));
             prop_assert_eq!(outlook(&*first, 0), outlook(&*again, 0));
         }
         prop_assert_eq!(outlook(&*lived, pool.max_trials), outlook(&*again, pool.max_trials));
@@ -109,12 +110,12 @@ proptest! {
         let trials = started(&events);
         let mut lived = kind(number, &context);
         for event in &events {
-            event.tell(&mut *lived);
+            lived.tell(*event);
         }
         events.sort_by_key(|event| event.trial());
         let mut read_back = kind(number, &context);
         for event in &events {
-            event.tell(&mut *read_back);
+            read_back.tell(*event);
         }
         prop_assert_eq!(outlook(&*lived, trials), outlook(&*read_back, trials));
     }
@@ -145,7 +146,7 @@ proptest! {
         let events = pool.run(&mut *scheduler, erratic(pool.seed));
         let mut again = kind(number, &context);
         for event in events {
-            let verdict = event.tell(&mut *again);
+            let verdict = again.tell(event);
             if let Event::Reported(_, at, _) = event && Some(at) >= context.max && pool.stride == 1 {
                 prop_assert_eq!(verdict, Some(Verdict::Continue));
             }
@@ -177,7 +178,8 @@ fn halving_finds_the_best_of_no_scheduler_with_a_third_of_the_work() {
         let seeds = 0..20;
         let (mut works, mut losses) = (0.0, 0.0);
         for seed in seeds.clone() {
-            let pool = Pool { workers: 8, max_trials: 143, length: 81, stride: 1, failures: 0.0, seed };
+            let pool =
+                Pool { workers: 8, max_trials: 143, length: 81, stride: 1, failures: 0.0, late: 0.0, seed };
             let run = |name: &str, options: &Value| {
                 let mut scheduler = build(name, &context, options).expect("valid");
                 work_and_best(&pool.run(&mut *scheduler, falling(seed)), 81)
@@ -198,7 +200,8 @@ fn a_hundred_thousand_trials_are_decided_in_one_bracket() {
     // s_max = 10: the first bracket has 59049 trials.
     let context = Context { max: Some(resource(59049)), max_trials: Some(59049), ..context() };
     let mut hyperband = build("Hyperband", &context, &json!({})).expect("valid");
-    let pool = Pool { workers: 1000, max_trials: 59049, length: 27, stride: 1, failures: 0.01, seed: 1 };
+    let pool =
+        Pool { workers: 1000, max_trials: 59049, length: 27, stride: 1, failures: 0.01, late: 0.0, seed: 1 };
     let events = pool.run(&mut *hyperband, falling(1));
     let promoted = events.iter().filter(|event| matches!(event, Event::Promoted(_))).count();
     assert_eq!(promoted, 19683 + 6561 + 2187 + 729);

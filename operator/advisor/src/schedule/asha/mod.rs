@@ -111,7 +111,8 @@ impl Scheduler for Asha {
     fn reported(&mut self, trial: TrialIndex, resource: Resource, loss: f64) -> Verdict {
         let Some(&climb) = self.climbing.get(&trial) else { return Verdict::Continue };
         let reached = self.settings.levels.partition_point(|level| level.resource <= resource.get());
-        if reached <= climb.next {
+        let ends = self.settings.mode == Mode::Promotion && resource.get() >= self.settings.max;
+        if reached <= climb.next || ends {
             return Verdict::Continue;
         }
         // A trial that leapt over rungs is judged at the highest it has reached: below, others had less resource.
@@ -120,10 +121,9 @@ impl Scheduler for Asha {
         let rung = &mut self.systems[system][reached - 1];
         rung.record(standing);
         let (verdict, waits) = match self.settings.mode {
+            Mode::Promotion => (Verdict::Pause, Some(standing)),
             Mode::Stopping if rung.undecided() || rung.is_best(standing) => (Verdict::Continue, None),
             Mode::Stopping => (Verdict::Stop, None),
-            Mode::Promotion if resource.get() >= self.settings.max => (Verdict::Continue, None),
-            Mode::Promotion => (Verdict::Pause, Some(standing)),
         };
         self.climbing.insert(trial, Climb { next: reached, waits, ..climb });
         verdict

@@ -9,7 +9,7 @@ use crate::{
     Resource, TrialIndex,
     schedule::{
         Context, Promotion, Scheduler, Verdict,
-        testing::{Event, Pool, build, context, erratic, resource},
+        testing::{Event, Pool, Subject, build, context, erratic, resource},
     },
 };
 
@@ -43,19 +43,26 @@ impl Model {
     /// The rung that a report is at, if it is the first of the trial there.
     fn record(&mut self, trial: TrialIndex, at: Resource, loss: f64) -> Option<usize> {
         let rung = self.levels.iter().rposition(|level| *level <= at.get())?;
-        let passed = |recorded: &Vec<(f64, TrialIndex)>| recorded.iter().any(|(_, other)| *other == trial);
-        if self.recorded[rung..].iter().any(passed) {
+        if self.stands(trial) >= Some(rung) {
             return None;
         }
         self.recorded[rung].push((loss, trial));
         Some(rung)
     }
 
+    /// The highest rung that a trial was recorded at.
+    fn stands(&self, trial: TrialIndex) -> Option<usize> {
+        self.recorded.iter().rposition(|recorded| recorded.iter().any(|(_, other)| *other == trial))
+    }
+
     /// Algorithm 2 of Li et al. 2020: from the highest rung, the best of the candidates not yet promoted.
     fn promotion(&self) -> Option<Promotion> {
         (0..self.levels.len()).rev().find_map(|rung| {
-            let free =
-                |trial: &TrialIndex| self.paused.contains(trial) && !self.promoted.contains(&(rung, *trial));
+            let free = |trial: &TrialIndex| {
+                self.paused.contains(trial)
+                    && self.stands(*trial) == Some(rung)
+                    && !self.promoted.contains(&(rung, *trial))
+            };
             let trial = self.best(rung).into_iter().find(free)?;
             let run_to = resource(*self.levels.get(rung + 1).unwrap_or(&self.max));
             Some(Promotion { trial, run_to })
@@ -64,9 +71,10 @@ impl Model {
 }
 
 fn jobs() -> impl Strategy<Value = (Pool, Context)> {
-    let pool = (1..10_usize, 0..60_u32, 1..4_u64, prop_oneof![Just(0.0), 0.0..0.3], any::<u64>());
-    (pool, 2..40_u64, 2..5_u32).prop_map(|((workers, max_trials, stride, failures, seed), max, eta)| {
-        let pool = Pool { workers, max_trials, length: max, stride, failures, seed };
+    let chance = || prop_oneof![Just(0.0), 0.0..0.3];
+    let pool = (1..10_usize, 0..60_u32, 1..4_u64, chance(), chance(), any::<u64>());
+    (pool, 2..40_u64, 2..5_u32).prop_map(|((workers, max_trials, stride, failures, late, seed), max, eta)| {
+        let pool = Pool { workers, max_trials, length: max, stride, failures, late, seed };
         (pool, Context { max: Some(resource(max)), reduction_factor: eta, ..context() })
     })
 }
@@ -81,7 +89,7 @@ proptest! {
         let mut asha = build("ASHA", &context, &json!({})).expect("valid");
         let mut model = Model::new(&*asha, context.reduction_factor);
         for event in events {
-            let verdict = event.tell(&mut *asha);
+            let verdict = asha.tell(event);
             if let Event::Reported(trial, at, loss) = event {
                 let goes_on = model.record(trial, at, loss).is_none_or(|rung| {
                     let best = model.best(rung);
@@ -101,16 +109,17 @@ proptest! {
         let mut asha = build("ASHA", &context, &options).expect("valid");
         let mut model = Model::new(&*asha, context.reduction_factor);
         for event in events {
-            event.tell(&mut *asha);
+            asha.tell(event);
             match event {
                 Event::Started(..) => {}
+                // What ran to the end competes no more.
+                Event::Reported(_, at, _) if at.get() >= model.max => {}
                 Event::Reported(trial, at, loss) => { model.record(trial, at, loss); }
                 Event::Paused(trial) => { model.paused.insert(trial); }
                 Event::Ended(trial, _) => { model.paused.remove(&trial); }
                 Event::Promoted(Promotion { trial, .. }) => {
                     model.paused.remove(&trial);
-                    let rung = model.recorded.iter().rposition(|rung| rung.iter().any(|(_, t)| *t == trial));
-                    let rung = rung.expect("only a trial that was recorded is promoted");
+                    let rung = model.stands(trial).expect("only a trial that was recorded is promoted");
                     prop_assert!(model.best(rung).contains(&trial), "at most the best 1 in eta go on");
                     prop_assert!(model.promoted.insert((rung, trial)), "once from each rung");
                 }

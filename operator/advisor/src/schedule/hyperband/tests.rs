@@ -161,7 +161,7 @@ proptest! {
             max: Some(resource(max)), reduction_factor: eta, max_trials: Some(max_trials), ..context()
         };
         let mut hyperband = build("Hyperband", &context, &json!({})).expect("valid");
-        let pool = Pool { workers, max_trials, length: max, stride: 1, failures: 0.0, seed };
+        let pool = Pool { workers, max_trials, length: max, stride: 1, failures: 0.0, late: 0.0, seed };
         // Trials that set out for each rung of each bracket.
         let mut counts: BTreeMap<(u32, u64), u64> = BTreeMap::new();
         for event in pool.run(&mut *hyperband, erratic(seed)) {
@@ -192,7 +192,7 @@ proptest! {
     ) {
         // R = 27: 27 trials in the first bracket, 9 and 3 and 1 of them go on.
         let mut hyperband = hyperband(27, Some(27));
-        let pool = Pool { workers, max_trials: 27, length: 27, stride: 1, failures, seed };
+        let pool = Pool { workers, max_trials: 27, length: 27, stride: 1, failures, late: 0.0, seed };
         let events = pool.run(&mut *hyperband, erratic(seed));
         for (level, quota) in [(1, 9), (3, 3), (9, 1)] {
             let mut came: Vec<Standing> = events
@@ -223,7 +223,7 @@ proptest! {
         let round = round(1, 27, 3);
         let max_trials = round.sizes.iter().sum::<u64>() as u32 * rounds;
         let mut hyperband = Hyperband::new(Halving { min: 1, max: 27, eta: 3 }, Some(max_trials));
-        let pool = Pool { workers: 5, max_trials, length: 27, stride: 1, failures, seed };
+        let pool = Pool { workers: 5, max_trials, length: 27, stride: 1, failures, late: 0.3, seed };
         pool.run(&mut hyperband, erratic(seed));
         prop_assert!(hyperband.brackets.is_empty() && hyperband.members.is_empty());
     }
