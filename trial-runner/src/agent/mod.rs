@@ -4,3 +4,4 @@ mod expand;
 mod metrics;
 mod nearest;
 pub mod protocol;
+mod reports;
