@@ -1,0 +1,11 @@
+//! Starting a command, and ending it with everything it has started.
+//!
+//! The agent owns its process: it is the reaper of all that its command leaves behind, and waits for any child.
+
+mod leftovers;
+mod spawn;
+mod tree;
+
+pub use leftovers::end_leftovers;
+pub(super) use spawn::{Launch, Running};
+pub(super) use tree::{become_reaper, end_descendants, reap_adopted};
