@@ -1,7 +1,10 @@
 //! The agent: runs any training command, reads its metrics, moves its checkpoints, obeys pause and stop.
 
+mod checkpoints;
+mod conduct;
 mod environment;
 mod expand;
+mod log;
 mod metrics;
 mod nearest;
 mod process;

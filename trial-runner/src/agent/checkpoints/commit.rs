@@ -1,0 +1,135 @@
+//! Putting a checkpoint into its store.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    Store,
+    manifest::{Entry, MANIFEST, Manifest, VERSION, digest},
+    watch::{Fingerprint, fingerprint},
+};
+
+/// So many committed checkpoints of a trial are kept, the newest: one to go on from, and the one before it for whoever
+/// has not yet heard of that.
+const KEPT: usize = 2;
+
+/// A checkpoint about to be committed.
+pub(super) struct Commit {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) folder: PathBuf,
+    /// What the folder must hold, before and after.
+    pub(super) content: Fingerprint,
+    pub(super) trial: u32,
+    pub(super) attempt: u32,
+    pub(super) resource: u64,
+    pub(super) from_zero: bool,
+    /// Greater than that of any earlier checkpoint of the trial.
+    pub(super) sequence: u64,
+    /// The command is dead: its files may be taken away.
+    pub(super) may_move: bool,
+}
+
+/// What came of a commit.
+pub(super) enum Committed {
+    /// It can be resumed from; its key.
+    Yes(String),
+    /// The command has written to the folder meanwhile: to be tried again when it is quiet.
+    Changed,
+}
+
+impl Commit {
+    /// Commits, then removes what is older than the newest two.
+    ///
+    /// # Errors
+    /// When the store cannot take it. Nothing that was committed before is touched then.
+    pub(super) fn run(&self) -> Result<Committed> {
+        let key = format!("{}/{}-{}", self.trial, self.resource, self.sequence);
+        match self.put(&key) {
+            Ok(true) => {
+                // What cannot be removed now is removed with the next.
+                let _ = prune(self.store.as_ref(), self.trial);
+                Ok(Committed::Yes(key))
+            }
+            Ok(false) => {
+                self.store
+                    .remove(&key)
+                    .with_context(|| format!("removing {key}, which was not committed"))?;
+                Ok(Committed::Changed)
+            }
+            Err(error) => {
+                // What was moved is nowhere else: it stays, uncommitted, until a newer one is committed.
+                if !self.may_move {
+                    let _ = self.store.remove(&key);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn put(&self, key: &str) -> Result<bool> {
+        let mut files = Vec::with_capacity(self.content.len());
+        for (path, _) in &self.content {
+            if path.as_str() == MANIFEST {
+                bail!("a file named {MANIFEST} cannot be part of a checkpoint: the name is Temper's own");
+            }
+            let file = self.folder.join(path.as_str());
+            let Ok((size, sha256)) = digest(&file) else { return Ok(false) };
+            files.push(Entry { path: path.clone(), size, sha256 });
+        }
+        for entry in &files {
+            let path = entry.path.as_str();
+            let file = self.folder.join(path);
+            if let Err(error) = self.store.put(&format!("{key}/{path}"), &file, self.may_move) {
+                if !file.exists() {
+                    return Ok(false);
+                }
+                return Err(error).with_context(|| format!("saving {path}"));
+            }
+        }
+        // What was hashed is what was put: had anything been written in between, it would show.
+        if !self.may_move && fingerprint(&self.folder)? != self.content {
+            return Ok(false);
+        }
+        let manifest = Manifest {
+            version: VERSION,
+            trial: self.trial,
+            attempt: self.attempt,
+            resource: self.resource,
+            from_zero: self.from_zero,
+            files,
+        };
+        let text = serde_json::to_vec_pretty(&manifest)?;
+        self.store.put_last(&format!("{key}/{MANIFEST}"), &text).context("saving the manifest")?;
+        Ok(true)
+    }
+}
+
+/// The sequence that a new checkpoint of the trial takes.
+pub(super) fn next_sequence(store: &dyn Store, trial: u32) -> Result<u64> {
+    Ok(sequences(store, trial)?.last().map_or(1, |(last, _)| last + 1))
+}
+
+/// The checkpoints of a trial, committed or not, oldest first.
+fn sequences(store: &dyn Store, trial: u32) -> Result<Vec<(u64, String)>> {
+    let names = store
+        .list(&trial.to_string())
+        .with_context(|| format!("listing the checkpoints of trial {trial}"))?;
+    let sequence = |name: &str| name.split_once('-')?.1.parse().ok();
+    let mut found: Vec<_> =
+        names.into_iter().filter_map(|name| Some((sequence(&name)?, format!("{trial}/{name}")))).collect();
+    found.sort();
+    Ok(found)
+}
+
+fn prune(store: &dyn Store, trial: u32) -> Result<()> {
+    let mut committed = 0;
+    for (_, key) in sequences(store, trial)?.into_iter().rev() {
+        if committed < KEPT && store.read(&format!("{key}/{MANIFEST}"))?.is_some() {
+            committed += 1;
+        } else {
+            store.remove(&key)?;
+        }
+    }
+    Ok(())
+}

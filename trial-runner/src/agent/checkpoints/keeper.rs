@@ -1,0 +1,227 @@
+//! The checkpoints of one attempt.
+
+use std::{
+    fs,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    pipe::{PipeFlags, pipe_with},
+};
+
+use super::{
+    Store,
+    commit::{Commit, Committed, next_sequence},
+    open,
+    watch::{Fingerprint, Watch},
+};
+use crate::agent::protocol::Checkpoint;
+
+/// Between two looks at the folder.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How far the trial is, for the checkpoint's manifest.
+#[derive(Clone, Copy)]
+pub(in crate::agent) struct Mark {
+    pub(in crate::agent) resource: u64,
+    pub(in crate::agent) from_zero: bool,
+}
+
+/// Commits what an attempt saves, whenever its folder has changed and is quiet, and at the end.
+pub(in crate::agent) struct Keeper {
+    store: Arc<dyn Store>,
+    prefix: String,
+    trial: u32,
+    attempt: u32,
+    sequence: u64,
+    watch: Watch,
+    next_look: Instant,
+    under_way: Option<UnderWay>,
+    last: Option<Checkpoint>,
+}
+
+/// A commit in a thread of its own, so that the command's output is read on.
+struct UnderWay {
+    thread: JoinHandle<Result<Committed>>,
+    /// Its other end closes with the thread.
+    done: OwnedFd,
+    content: Fingerprint,
+    resource: u64,
+}
+
+impl Keeper {
+    /// `folder` is where the command saves; what it holds now is committed already.
+    ///
+    /// # Errors
+    /// When there is no such place.
+    pub(in crate::agent) fn new(
+        uri: &str,
+        trial: u32,
+        attempt: u32,
+        folder: PathBuf,
+        now: Instant,
+    ) -> Result<Self> {
+        let store = open(uri)?;
+        let sequence = next_sequence(store.as_ref(), trial)?;
+        let watch = Watch::new(folder, now);
+        let prefix = uri.trim_end_matches('/').to_owned();
+        Ok(Self {
+            store,
+            prefix,
+            trial,
+            attempt,
+            sequence,
+            watch,
+            next_look: now,
+            under_way: None,
+            last: None,
+        })
+    }
+
+    /// The newest checkpoint of this attempt.
+    pub(in crate::agent) fn last(&self) -> Option<&Checkpoint> {
+        self.last.as_ref()
+    }
+
+    /// There is something to commit, or being committed.
+    pub(in crate::agent) fn is_busy(&self) -> bool {
+        self.under_way.is_some() || self.watch.has_news()
+    }
+
+    /// Becomes readable when a commit is done.
+    pub(in crate::agent) fn done(&self) -> Option<BorrowedFd<'_>> {
+        self.under_way.as_ref().map(|commit| commit.done.as_fd())
+    }
+
+    /// When [`Self::tend`] is due.
+    pub(in crate::agent) fn next_look(&self) -> Instant {
+        self.next_look
+    }
+
+    /// Looks at the folder at once, not only when it is due.
+    pub(in crate::agent) fn look(&mut self, now: Instant) {
+        self.watch.look(now);
+        self.next_look = now + LOOK;
+    }
+
+    /// Takes up a commit that is done, and begins one when the folder has changed and is quiet. Gives what was
+    /// committed.
+    ///
+    /// # Errors
+    /// When a commit has failed; what it was to commit is not tried again until the folder changes.
+    pub(in crate::agent) fn tend(&mut self, mark: Mark, now: Instant) -> Result<Option<Checkpoint>> {
+        let finished = match self.under_way.take_if(|commit| commit.is_done()) {
+            Some(commit) => self.settle(commit)?,
+            None => None,
+        };
+        if now >= self.next_look {
+            self.look(now);
+        }
+        if self.under_way.is_none() && self.watch.has_news() && self.watch.is_quiet(now) {
+            let commit = self.commit(mark, false);
+            let content = commit.content.clone();
+            match UnderWay::begin(commit) {
+                Ok(commit) => self.under_way = Some(commit),
+                Err(error) => return self.settled(Err(error), content, mark.resource),
+            }
+        }
+        Ok(finished)
+    }
+
+    /// The command is dead. Commits what it has left, unless it was `cut_off` while it may have been writing. Gives
+    /// what was committed.
+    ///
+    /// # Errors
+    /// When a commit has failed.
+    pub(in crate::agent) fn close(
+        &mut self,
+        mark: Mark,
+        cut_off: bool,
+        now: Instant,
+    ) -> Result<Option<Checkpoint>> {
+        let mut committed = match self.under_way.take() {
+            Some(commit) => self.settle(commit)?,
+            None => None,
+        };
+        self.watch.look(now);
+        if self.watch.has_news() && !(cut_off && !self.watch.is_quiet(now)) {
+            let commit = self.commit(mark, true);
+            let done = commit.run();
+            committed = self.settled(done, commit.content, mark.resource)?.or(committed);
+        }
+        Ok(committed)
+    }
+
+    /// Removes the folder: what was to be kept is committed.
+    pub(in crate::agent) fn clear(self) {
+        if !self.watch.has_news() {
+            let _ = fs::remove_dir_all(self.watch.folder());
+        }
+    }
+
+    fn commit(&mut self, mark: Mark, may_move: bool) -> Commit {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        Commit {
+            store: Arc::clone(&self.store),
+            folder: self.watch.folder().to_owned(),
+            content: self.watch.seen().clone(),
+            trial: self.trial,
+            attempt: self.attempt,
+            resource: mark.resource,
+            from_zero: mark.from_zero,
+            sequence,
+            may_move,
+        }
+    }
+
+    fn settle(&mut self, commit: UnderWay) -> Result<Option<Checkpoint>> {
+        let done = commit.thread.join().unwrap_or_else(|_| Err(anyhow!("the commit broke off")));
+        self.settled(done, commit.content, commit.resource)
+    }
+
+    fn settled(
+        &mut self,
+        done: Result<Committed>,
+        content: Fingerprint,
+        resource: u64,
+    ) -> Result<Option<Checkpoint>> {
+        match done {
+            Ok(Committed::Changed) => Ok(None),
+            Ok(Committed::Yes(key)) => {
+                self.watch.settle(content);
+                let checkpoint = Checkpoint { uri: format!("{}/{key}", self.prefix), resource };
+                self.last = Some(checkpoint.clone());
+                Ok(Some(checkpoint))
+            }
+            Err(error) => {
+                self.watch.settle(content);
+                Err(error.context("a checkpoint is not committed"))
+            }
+        }
+    }
+}
+
+impl UnderWay {
+    fn begin(commit: Commit) -> Result<Self> {
+        let (done, until_done) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (content, resource) = (commit.content.clone(), commit.resource);
+        let thread = thread::Builder::new().name("commit".into()).spawn(move || {
+            let result = commit.run();
+            drop(until_done);
+            result
+        })?;
+        Ok(Self { thread, done, content, resource })
+    }
+
+    fn is_done(&self) -> bool {
+        poll(&mut [PollFd::new(&self.done, PollFlags::IN)], Some(&Timespec::default()))
+            .is_ok_and(|ready| ready > 0)
+    }
+}

@@ -1,0 +1,200 @@
+//! When an attempt ends, and how: the rules alone, without processes and clocks.
+
+use std::time::{Duration, Instant};
+
+/// Why an attempt is brought to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It has gone as far as it was to go.
+    ReachedRunTo,
+    /// It is to go on later.
+    Pause,
+    /// It is not wanted any more.
+    Stop,
+    /// An objective is not finite; says which and where.
+    Diverged(String),
+    /// Nobody is there to hear of it.
+    Abandoned,
+}
+
+/// What is to be done to the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Nothing.
+    Wait,
+    /// Ask it to end: SIGTERM to its group.
+    Terminate,
+    /// End it: SIGKILL, to everything below.
+    Kill,
+}
+
+/// A diverged command has nothing left to save: it gets no more than this.
+const GRACE_OF_THE_DIVERGED: Duration = Duration::from_secs(1);
+
+/// The course of one attempt: running, then perhaps saving (what it has reached waits to be committed, at most the
+/// grace), then terminating (at most the grace), then killed.
+pub(super) struct Conduct {
+    grace: Duration,
+    phase: Phase,
+    cause: Option<Cause>,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Running,
+    Saving { until: Instant },
+    Terminating { until: Instant },
+    Killed,
+}
+
+impl Conduct {
+    pub(super) fn new(grace: Duration) -> Self {
+        Self { grace, phase: Phase::Running, cause: None }
+    }
+
+    /// Why it is being brought to its end, if it is.
+    pub(super) fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// Whether it waits for a checkpoint.
+    pub(super) fn is_saving(&self) -> bool {
+        matches!(self.phase, Phase::Saving { .. })
+    }
+
+    /// When [`Self::wake`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Saving { until } | Phase::Terminating { until } => Some(until),
+            Phase::Running | Phase::Killed => None,
+        }
+    }
+
+    /// Ends the attempt. `save_first`: there is, or will be, something new to commit before the command is disturbed.
+    ///
+    /// What is being ended for one cause is not ended again for another, except that a stop overrules a pause and
+    /// waits for nothing to be saved, and being abandoned allows of no grace.
+    pub(super) fn end(&mut self, cause: Cause, save_first: bool, now: Instant) -> Act {
+        match (&self.cause, cause) {
+            (known, Cause::Abandoned) => {
+                self.cause = known.clone().or(Some(Cause::Abandoned));
+                self.kill()
+            }
+            (Some(known), Cause::Stop) => {
+                if *known == Cause::Pause {
+                    self.cause = Some(Cause::Stop);
+                }
+                self.saved(now)
+            }
+            (Some(_), _) => Act::Wait,
+            (None, cause) => {
+                if let Cause::Diverged(_) = cause {
+                    self.grace = self.grace.min(GRACE_OF_THE_DIVERGED);
+                }
+                self.cause = Some(cause);
+                if save_first {
+                    self.phase = Phase::Saving { until: now + self.grace };
+                    Act::Wait
+                } else {
+                    self.terminate(now)
+                }
+            }
+        }
+    }
+
+    /// Nothing more is to be waited for: what was to be saved is saved, or never will be.
+    pub(super) fn saved(&mut self, now: Instant) -> Act {
+        if self.is_saving() { self.terminate(now) } else { Act::Wait }
+    }
+
+    /// Time has passed.
+    pub(super) fn wake(&mut self, now: Instant) -> Act {
+        match self.phase {
+            Phase::Saving { until } if now >= until => self.terminate(now),
+            Phase::Terminating { until } if now >= until => self.kill(),
+            _ => Act::Wait,
+        }
+    }
+
+    fn terminate(&mut self, now: Instant) -> Act {
+        self.phase = Phase::Terminating { until: now + self.grace };
+        Act::Terminate
+    }
+
+    fn kill(&mut self) -> Act {
+        self.phase = Phase::Killed;
+        Act::Kill
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn at(seconds: u64) -> Instant {
+        // A fixed beginning, so that instants can be told apart.
+        use std::sync::LazyLock;
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *START + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_stop_asks_then_kills_after_the_grace() {
+        let mut conduct = Conduct::new(GRACE);
+        assert_eq!(conduct.end(Cause::Stop, false, at(0)), Act::Terminate);
+        assert_eq!(conduct.wake(at(9)), Act::Wait);
+        assert_eq!(conduct.deadline(), Some(at(10)));
+        assert_eq!(conduct.wake(at(10)), Act::Kill);
+        assert_eq!(conduct.deadline(), None);
+    }
+
+    #[test]
+    fn what_is_to_be_saved_is_waited_for_and_no_longer_than_the_grace() {
+        let mut conduct = Conduct::new(GRACE);
+        assert_eq!(conduct.end(Cause::ReachedRunTo, true, at(0)), Act::Wait);
+        assert_eq!(conduct.saved(at(3)), Act::Terminate);
+        assert_eq!(conduct.saved(at(4)), Act::Wait);
+        assert_eq!(conduct.wake(at(13)), Act::Kill);
+
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::Pause, true, at(0));
+        assert_eq!(conduct.wake(at(10)), Act::Terminate);
+        assert_eq!(conduct.wake(at(20)), Act::Kill);
+    }
+
+    #[test]
+    fn a_stop_overrules_a_pause_and_nothing_else_is_overruled() {
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::Pause, true, at(0));
+        assert_eq!(conduct.end(Cause::Stop, false, at(1)), Act::Terminate);
+        assert_eq!(conduct.cause(), Some(&Cause::Stop));
+
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::ReachedRunTo, true, at(0));
+        assert_eq!(conduct.end(Cause::Pause, false, at(1)), Act::Wait);
+        assert_eq!(conduct.end(Cause::Stop, false, at(1)), Act::Terminate);
+        assert_eq!(conduct.cause(), Some(&Cause::ReachedRunTo), "what it has reached it has reached");
+        assert_eq!(conduct.end(Cause::Stop, false, at(2)), Act::Wait);
+    }
+
+    #[test]
+    fn being_abandoned_kills_at_once_and_keeps_what_was_decided() {
+        let mut conduct = Conduct::new(GRACE);
+        assert_eq!(conduct.end(Cause::Abandoned, false, at(0)), Act::Kill);
+        assert_eq!(conduct.cause(), Some(&Cause::Abandoned));
+
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::ReachedRunTo, true, at(0));
+        assert_eq!(conduct.end(Cause::Abandoned, false, at(1)), Act::Kill);
+        assert_eq!(conduct.cause(), Some(&Cause::ReachedRunTo));
+    }
+
+    #[test]
+    fn a_divergence_gets_a_short_grace() {
+        let mut conduct = Conduct::new(GRACE);
+        assert_eq!(conduct.end(Cause::Diverged("loss is NaN".into()), false, at(0)), Act::Terminate);
+        assert_eq!(conduct.wake(at(1)), Act::Kill);
+    }
+}
