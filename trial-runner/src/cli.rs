@@ -1,25 +1,31 @@
-//! The command line of `temper-runner`.
+//! The `temper-runner` command line: one file for each command.
+
+mod exec;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Runs one trial: wraps a training command, or trains a built-in model.
-#[derive(Debug, Parser)]
-#[command(name = "temper-runner", version)]
+/// Runs one trial: wraps a training command, or trains a built-in model
+#[derive(Parser)]
+#[command(name = "temper-runner", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
-    /// Train a built-in model (not in this build).
+    Exec(exec::Exec),
+    /// Train a built-in model (not in this build)
     #[command(disable_help_flag = true)]
     Train(WithoutModels),
-    /// Measure a trained model's checkpoint (not in this build).
+    /// Measure a trained model's checkpoint (not in this build)
     #[command(disable_help_flag = true)]
     Evaluate(WithoutModels),
+    /// Run trials for an executor, which speaks JSON lines on stdin and stdout
+    #[command(hide = true)]
+    Agent,
 }
 
 /// Takes any arguments, so that the answer is how to get the built-in models and not a quarrel over a flag.
@@ -29,16 +35,44 @@ struct WithoutModels {
     _arguments: Vec<String>,
 }
 
-/// Parses the command line, runs the command, and says with which code to exit: 0 done, 1 failed, 2 wrong input.
+/// How a command ends.
+enum Exit {
+    Done,
+    Failed,
+    WrongInput,
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::WrongInput => 2,
+            // 128 + SIGINT, as shells report a program that the signal ended.
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Parses the command line, runs the command, and says with which code to exit: 0 done, 1 failed, 2 wrong input, 130
+/// interrupted.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    let done = match Cli::parse().command {
+        Command::Exec(exec) => exec.run(),
+        Command::Agent => crate::agent::serve().map(|()| Exit::Done).map_err(Into::into),
         Command::Train(_) | Command::Evaluate(_) => {
             eprintln!(
                 "error: this temper-runner was built without the built-in models\n\
                  In the source tree: scripts/setup-torch.sh, then \
                  cargo build --release -p temper-runner --features torch"
             );
-            ExitCode::from(2)
+            Ok(Exit::WrongInput)
         }
-    }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Exit::Failed
+    })
+    .into()
 }

@@ -1,14 +1,24 @@
 //! The agent: runs any training command, reads its metrics, moves its checkpoints, obeys pause and stop.
+//!
+//! - [`serve()`]: for an executor, which speaks [`protocol`] over stdin and stdout
+//! - [`run_by_hand`]: for a person who wants to see what Temper makes of a command
 
+mod attempt;
+mod by_hand;
 mod checkpoints;
 mod conduct;
 mod environment;
 mod expand;
+mod link;
 mod log;
 mod metrics;
 mod nearest;
 mod process;
 pub mod protocol;
 mod reports;
+mod serve;
+mod verdict;
 
+pub use by_hand::{ByHand, check_metrics, run_by_hand};
 pub use process::end_leftovers;
+pub use serve::serve;

@@ -145,10 +145,7 @@ impl Keeper {
         cut_off: bool,
         now: Instant,
     ) -> Result<Option<Checkpoint>> {
-        let mut committed = match self.under_way.take() {
-            Some(commit) => self.settle(commit)?,
-            None => None,
-        };
+        let mut committed = self.cancel()?;
         self.watch.look(now);
         if self.watch.has_news() && !(cut_off && !self.watch.is_quiet(now)) {
             let commit = self.commit(mark, true);
@@ -158,11 +155,27 @@ impl Keeper {
         Ok(committed)
     }
 
-    /// Removes the folder: what was to be kept is committed.
+    /// The command is dead, and what it has left is not wanted. Gives what was being committed.
+    ///
+    /// # Errors
+    /// When that commit has failed.
+    pub(in crate::agent) fn cancel(&mut self) -> Result<Option<Checkpoint>> {
+        match self.under_way.take() {
+            Some(commit) => self.settle(commit),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes the folder, unless it holds what was to be committed and is not.
     pub(in crate::agent) fn clear(self) {
         if !self.watch.has_news() {
-            let _ = fs::remove_dir_all(self.watch.folder());
+            self.discard();
         }
+    }
+
+    /// Removes the folder.
+    pub(in crate::agent) fn discard(self) {
+        let _ = fs::remove_dir_all(self.watch.folder());
     }
 
     fn commit(&mut self, mark: Mark, may_move: bool) -> Commit {

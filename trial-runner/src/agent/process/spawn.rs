@@ -12,7 +12,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal},
 };
 
 use crate::agent::nearest::nearest;
@@ -27,21 +27,22 @@ pub(in crate::agent) struct Launch {
     pub(in crate::agent) working_dir: Option<PathBuf>,
 }
 
-/// A command that was started, in a process group of its own. Its outputs are read without waiting.
+/// A command that was started, in a process group of its own.
 pub(in crate::agent) struct Running {
     child: Child,
     pid: Pid,
     ended: OwnedFd,
-    pub(in crate::agent) stdout: OwnedFd,
-    pub(in crate::agent) stderr: OwnedFd,
 }
+
+/// The command's stdout and stderr; to read them does not wait.
+pub(in crate::agent) type Pipes = [OwnedFd; 2];
 
 impl Launch {
     /// The process gets a group of its own, an empty stdin, and dies with the calling thread.
     ///
     /// # Errors
     /// Why it cannot start, for a person.
-    pub(in crate::agent) fn start(&self) -> Result<Running, String> {
+    pub(in crate::agent) fn start(&self) -> Result<(Running, Pipes), String> {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err("the command is empty".into());
         };
@@ -104,21 +105,22 @@ impl Launch {
 }
 
 impl Running {
-    fn watch(mut child: Child) -> io::Result<Self> {
+    fn watch(mut child: Child) -> io::Result<(Self, Pipes)> {
         let pid = Pid::from_child(&child);
-        let outputs = child.stdout.take().map(OwnedFd::from).zip(child.stderr.take().map(OwnedFd::from));
-        let watched =
-            outputs.ok_or_else(|| io::Error::other("it has no outputs")).and_then(|(stdout, stderr)| {
-                for output in [&stdout, &stderr] {
-                    rustix::io::ioctl_fionbio(output, true)?;
-                    // A wider pipe lets a chatty command go on while the agent is busy; where it is not allowed, it
-                    // is not needed either.
-                    let _ = rustix::pipe::fcntl_setpipe_size(output, PIPE_SIZE);
-                }
-                Ok((pidfd_open(pid, PidfdFlags::empty())?, stdout, stderr))
-            });
+        let watched = (|| {
+            let stdout = child.stdout.take().ok_or(Errno::BADF)?;
+            let stderr = child.stderr.take().ok_or(Errno::BADF)?;
+            let outputs = [OwnedFd::from(stdout), OwnedFd::from(stderr)];
+            for output in &outputs {
+                rustix::io::ioctl_fionbio(output, true)?;
+                // A wider pipe lets a chatty command go on while the agent is busy; where it is not allowed, it
+                // is not needed either.
+                let _ = rustix::pipe::fcntl_setpipe_size(output, PIPE_SIZE);
+            }
+            io::Result::Ok((pidfd_open(pid, PidfdFlags::empty())?, outputs))
+        })();
         match watched {
-            Ok((ended, stdout, stderr)) => Ok(Self { child, pid, ended, stdout, stderr }),
+            Ok((ended, outputs)) => Ok((Self { child, pid, ended }, outputs)),
             Err(error) => {
                 child.kill()?;
                 child.wait()?;
@@ -147,8 +149,10 @@ impl Running {
 
     /// Sends a signal to the command and to what it has started in its group.
     pub(in crate::agent) fn signal(&self, signal: Signal) {
-        // An error means that the group is gone, which is as good.
-        let _ = kill_process_group(self.pid, signal);
+        // An error means that the group is gone, which is as good; or that the command has left it.
+        if kill_process_group(self.pid, signal).is_err() || signal == Signal::KILL {
+            let _ = pidfd_send_signal(&self.ended, signal);
+        }
     }
 }
 
