@@ -127,6 +127,7 @@ impl Advisor {
     pub fn set_limits(&mut self, max_trials: Option<u32>, parallelism: u32) {
         self.settings.max_trials = max_trials;
         self.settings.parallelism = parallelism;
+        self.scheduler.set_max_trials(max_trials);
     }
 
     /// Resources at which trials are judged; empty: at every report.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Context, Ending, Goal, Promotion, Scheduler, Verdict, read,
+    Context, Ending, Goal, Scheduler, Verdict, read,
     standing::{Loss, Split},
 };
 use crate::{Invalid, Resource, TrialIndex, registry::Registration};
@@ -111,19 +111,9 @@ impl Scheduler for MedianStopping {
         if stop { Verdict::Stop } else { Verdict::Continue }
     }
 
-    fn paused(&mut self, _: TrialIndex) {}
-
-    fn promotion(&self) -> Option<Promotion> {
-        None
-    }
-
-    fn promoted(&mut self, _: Promotion) {}
-
     fn ended(&mut self, trial: TrialIndex, _: Ending) {
         self.running.remove(&trial);
     }
-
-    fn no_more_trials(&mut self) {}
 
     fn rungs(&self) -> Vec<Resource> {
         Vec::new()

@@ -90,7 +90,8 @@ pub enum Ending {
     Failed,
 }
 
-/// Decides how far trials go.
+/// Decides how far trials go. What is about pauses is for those that pause trials, and what is about the number of
+/// trials for those that wait for a number of them.
 pub trait Scheduler: Send {
     /// How far the next new trial goes; `None` when no new trial may start before something else happens.
     fn goal(&self, trial: TrialIndex) -> Option<Goal>;
@@ -104,19 +105,24 @@ pub trait Scheduler: Send {
     fn reported(&mut self, trial: TrialIndex, resource: Resource, loss: f64) -> Verdict;
 
     /// A trial that was told to pause has given its worker back.
-    fn paused(&mut self, trial: TrialIndex);
+    fn paused(&mut self, _trial: TrialIndex) {}
 
     /// The paused trial that should go on now that a worker is free.
-    fn promotion(&self) -> Option<Promotion>;
+    fn promotion(&self) -> Option<Promotion> {
+        None
+    }
 
     /// A paused trial went on.
-    fn promoted(&mut self, promotion: Promotion);
+    fn promoted(&mut self, _promotion: Promotion) {}
 
     /// A trial ended: it will neither report nor be promoted again.
     fn ended(&mut self, trial: TrialIndex, ending: Ending);
 
+    /// How many trials the job may create has changed.
+    fn set_max_trials(&mut self, _max_trials: Option<u32>) {}
+
     /// No trial will start after those that have: the space is exhausted.
-    fn no_more_trials(&mut self);
+    fn no_more_trials(&mut self) {}
 
     /// Resources at which trials are judged, for people and for searchers that model them. Empty: at every report.
     fn rungs(&self) -> Vec<Resource>;

@@ -1,6 +1,6 @@
 //! No scheduler: every trial runs to its end.
 
-use super::{Ending, Goal, Promotion, Scheduler, Verdict, read};
+use super::{Ending, Goal, Scheduler, Verdict, read};
 use crate::{
     Resource, TrialIndex,
     registry::{NoOptions, Registration},
@@ -29,13 +29,7 @@ impl Scheduler for RunToTheEnd {
     fn reported(&mut self, _: TrialIndex, _: Resource, _: f64) -> Verdict {
         Verdict::Continue
     }
-    fn paused(&mut self, _: TrialIndex) {}
-    fn promotion(&self) -> Option<Promotion> {
-        None
-    }
-    fn promoted(&mut self, _: Promotion) {}
     fn ended(&mut self, _: TrialIndex, _: Ending) {}
-    fn no_more_trials(&mut self) {}
     fn rungs(&self) -> Vec<Resource> {
         self.max.into_iter().collect()
     }

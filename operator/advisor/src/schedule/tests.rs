@@ -57,6 +57,17 @@ fn started(events: &[Event]) -> u32 {
     events.iter().filter(|event| matches!(event, Event::Started(..))).count() as u32
 }
 
+/// The furthest report of each trial.
+fn reached(events: &[Event], trials: u32) -> Vec<u64> {
+    let mut reached = vec![0; trials as usize];
+    for event in events {
+        if let Event::Reported(trial, at, _) = event {
+            reached[trial.at()] = at.get();
+        }
+    }
+    reached
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -69,16 +80,9 @@ proptest! {
         scheduler.no_more_trials();
         let none_start = Pool { max_trials: 0, ..pool };
         prop_assert!(events.len() <= pool.max_trials as usize * 80, "a job ends after a bounded number of events");
-        if scheduler.promotion().is_some() {
-            // What waited for trials that never came goes on now.
-            let mut reached = vec![0; pool.max_trials as usize];
-            for event in &events {
-                if let Event::Reported(trial, at, _) = event {
-                    reached[trial.at()] = at.get();
-                }
-            }
-            events.extend(none_start.resume(&mut *scheduler, erratic(pool.seed), reached));
-        }
+        // What waited for trials that never came goes on now.
+        let reached = reached(&events, pool.max_trials);
+        events.extend(none_start.resume(&mut *scheduler, erratic(pool.seed), reached));
         prop_assert_eq!(scheduler.promotion(), None);
     }
 
@@ -118,6 +122,22 @@ proptest! {
             read_back.tell(*event);
         }
         prop_assert_eq!(outlook(&*lived, trials), outlook(&*read_back, trials));
+    }
+
+    #[test]
+    fn a_rebuilt_scheduler_does_not_see_that_the_job_was_extended((number, pool, context) in jobs(), more in 0..40_u32) {
+        let mut lived = kind(number, &Context { max_trials: Some(pool.max_trials), ..context });
+        let mut events = pool.run(&mut *lived, erratic(pool.seed));
+        let max_trials = pool.max_trials + more;
+        lived.set_max_trials(Some(max_trials));
+        let reached = reached(&events, pool.max_trials);
+        events.extend(Pool { max_trials, ..pool }.resume(&mut *lived, erratic(pool.seed), reached));
+        let mut rebuilt = kind(number, &Context { max_trials: Some(max_trials), ..context });
+        for event in &events {
+            rebuilt.tell(*event);
+        }
+        prop_assert_eq!(started(&events), max_trials);
+        prop_assert_eq!(outlook(&*rebuilt, max_trials), outlook(&*lived, max_trials));
     }
 
     #[test]

@@ -155,7 +155,9 @@ impl Scheduler for Asha {
         self.climbing.remove(&trial);
     }
 
-    fn no_more_trials(&mut self) {}
+    fn set_max_trials(&mut self, max_trials: Option<u32>) {
+        self.max_trials = max_trials;
+    }
 
     fn rungs(&self) -> Vec<Resource> {
         let below: Vec<u64> = self.settings.levels.iter().map(|level| level.resource).collect();

@@ -8,7 +8,7 @@ use crate::TrialIndex;
 /// Trials that started with the same head start. Rungs are numbered from the bracket's first.
 #[derive(Debug)]
 pub(super) struct Bracket {
-    /// How many trials it is to have.
+    /// How many trials it has unless the job ends before.
     size: u64,
     started: u64,
     eta: u64,
@@ -76,9 +76,10 @@ impl Bracket {
         power.map_or(0, |power| size / power).max(1)
     }
 
-    /// How many of the rungs, from the first, have seen all that will ever come. `closed`: no more trials start.
-    fn complete(&self, closed: bool) -> usize {
-        if !closed && self.started < self.size {
+    /// How many of the rungs, from the first, have seen all that will ever come. `coming` is how many trials of the
+    /// bracket the job will have, those that have started among them.
+    fn complete(&self, coming: u64) -> usize {
+        if self.started < coming.min(self.size) {
             return 0;
         }
         let mut complete = 0;
@@ -95,18 +96,18 @@ impl Bracket {
     }
 
     /// The trial that goes on next and the rung it waits at, the highest first.
-    pub(super) fn promotable(&self, closed: bool) -> Option<(usize, TrialIndex)> {
+    pub(super) fn promotable(&self, coming: u64) -> Option<(usize, TrialIndex)> {
         // Below the last complete rung everyone that goes on has gone.
-        let rung = self.complete(closed).checked_sub(1)?;
+        let rung = self.complete(coming).checked_sub(1)?;
         if self.rungs[rung].promoted >= self.quota(rung, self.started) {
             return None;
         }
         self.rungs[rung].waiting.first().map(|best| (rung, best.trial))
     }
 
-    /// Whether nobody will set out any more.
+    /// Whether nobody will set out any more, even if the job may create more trials than was said.
     pub(super) fn is_decided(&self, closed: bool) -> bool {
-        self.complete(closed) == self.rungs.len()
+        (closed || self.started >= self.size) && self.complete(0) == self.rungs.len()
     }
 
     /// Those that were not promoted.

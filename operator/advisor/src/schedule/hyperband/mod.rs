@@ -86,19 +86,31 @@ impl Round {
         }
     }
 
-    /// The bracket that a trial is in, and the bracket's first trial.
-    fn bracket_of(&self, trial: TrialIndex) -> (u32, u64) {
-        let round = self.sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
+    /// How many trials a round has.
+    fn trials(&self) -> u64 {
+        self.sizes.iter().fold(0, |sum, size| sum.saturating_add(*size))
+    }
+
+    /// The bracket that a trial is in.
+    fn bracket_of(&self, trial: TrialIndex) -> u32 {
         let trial = u64::from(trial.0);
-        let rounds = trial / round;
-        let mut first = rounds * round;
-        let mut within = 0;
-        while trial - first >= self.sizes[within] {
-            first += self.sizes[within];
-            within += 1;
-        }
+        let rounds = trial / self.trials();
+        let mut left = trial % self.trials();
+        let within = self.sizes.iter().take_while(|size| match left.checked_sub(**size) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        });
         // No more brackets than trials, so their number fits like theirs.
-        ((rounds * self.sizes.len() as u64 + within as u64) as u32, first)
+        (rounds * self.sizes.len() as u64 + within.count() as u64) as u32
+    }
+
+    /// First trial of a bracket.
+    fn first_of(&self, bracket: u32) -> u64 {
+        let rounds = u64::from(bracket) / self.sizes.len() as u64;
+        rounds * self.trials() + self.sizes[..self.within(bracket)].iter().sum::<u64>()
     }
 
     /// Position of a bracket in its round.
@@ -123,6 +135,11 @@ impl Hyperband {
         }
     }
 
+    /// How many trials of a bracket the job will have.
+    fn coming(&self, bracket: u32) -> u64 {
+        if self.closed { 0 } else { self.max_trials.saturating_sub(self.round.first_of(bracket)) }
+    }
+
     /// Forgets a bracket that has nothing left to decide.
     fn settle(&mut self, number: u32) {
         if let Some(bracket) = self.brackets.get(&number)
@@ -138,13 +155,13 @@ impl Hyperband {
 
 impl Scheduler for Hyperband {
     fn goal(&self, trial: TrialIndex) -> Option<Goal> {
-        let (bracket, _) = self.round.bracket_of(trial);
+        let bracket = self.round.bracket_of(trial);
         Some(Goal { run_to: Resource::new(self.round.levels_of(bracket)[0]), bracket })
     }
 
     fn started(&mut self, trial: TrialIndex, _: Goal) {
-        let (number, first) = self.round.bracket_of(trial);
-        let size = self.round.sizes[self.round.within(number)].min(self.max_trials.saturating_sub(first));
+        let number = self.round.bracket_of(trial);
+        let size = self.round.sizes[self.round.within(number)];
         let rungs = self.round.levels_of(number).len();
         let eta = self.round.eta;
         self.brackets.entry(number).or_insert_with(|| Bracket::new(size, rungs, eta)).start();
@@ -178,7 +195,7 @@ impl Scheduler for Hyperband {
 
     fn promotion(&self) -> Option<Promotion> {
         self.brackets.iter().find_map(|(number, bracket)| {
-            let (rung, trial) = bracket.promotable(self.closed)?;
+            let (rung, trial) = bracket.promotable(self.coming(*number))?;
             Some(Promotion { trial, run_to: Resource::new(self.round.levels_of(*number)[rung + 1])? })
         })
     }
@@ -198,6 +215,10 @@ impl Scheduler for Hyperband {
             bracket.end(member.rung, member.standing);
         }
         self.settle(member.bracket);
+    }
+
+    fn set_max_trials(&mut self, max_trials: Option<u32>) {
+        self.max_trials = max_trials.map_or(u64::MAX, u64::from);
     }
 
     fn no_more_trials(&mut self) {

@@ -59,7 +59,7 @@ fn rungs_are_counted_down_from_max_in_units_of_min() {
 fn no_size_overflows() {
     let round = round(1, u64::MAX, 2);
     assert_eq!(round.sizes.len(), 64);
-    assert_eq!(round.bracket_of(TrialIndex(u32::MAX)), (0, 0));
+    assert_eq!(round.bracket_of(TrialIndex(u32::MAX)), 0);
 }
 
 #[test]
@@ -118,6 +118,21 @@ fn the_last_bracket_of_a_job_is_decided_among_those_it_has() {
 }
 
 #[test]
+fn a_bracket_goes_on_where_the_job_may_create_more_trials_or_fewer() {
+    let mut hyperband = hyperband(9, Some(6));
+    come(&mut *hyperband, 0..4, |trial| f64::from(trial) + 1.0);
+    assert_eq!(hyperband.promotion(), None);
+    hyperband.set_max_trials(Some(4));
+    assert_eq!(promote_all(&mut *hyperband), [(0, 3)]);
+    hyperband.ended(TrialIndex(0), Ending::Completed);
+    hyperband.set_max_trials(None);
+    come(&mut *hyperband, 4..8, |trial| f64::from(trial) + 1.0);
+    assert_eq!(hyperband.promotion(), None, "one of nine is missing");
+    come(&mut *hyperband, 8..9, |_| 0.0);
+    assert_eq!(promote_all(&mut *hyperband), [(8, 3), (1, 3)], "two more, for three of nine");
+}
+
+#[test]
 fn an_exhausted_space_decides_the_bracket_it_cuts_short() {
     let mut hyperband = hyperband(9, None);
     come(&mut *hyperband, 0..4, f64::from);
@@ -148,6 +163,15 @@ fn max_is_needed_and_options_are_not() {
 
 proptest! {
     #[test]
+    fn a_bracket_begins_where_its_first_trial_is(max in 2..500_u64, eta in 2..5_u32, trial in 0..100_000_u32) {
+        let round = round(1, max, eta);
+        let bracket = round.bracket_of(TrialIndex(trial));
+        let trials = round.first_of(bracket)..round.first_of(bracket + 1);
+        prop_assert!(trials.contains(&u64::from(trial)));
+        prop_assert_eq!(trials.end - trials.start, round.sizes[round.within(bracket)]);
+    }
+
+    #[test]
     fn as_many_trials_come_to_each_rung_as_in_the_paper(
         max in 2..250_u64,
         eta in 2..5_u32,
@@ -171,7 +195,7 @@ proptest! {
                 _ => None,
             };
             if let Some(to) = to {
-                *counts.entry((round.bracket_of(event.trial()).0, to.get())).or_default() += 1;
+                *counts.entry((round.bracket_of(event.trial()), to.get())).or_default() += 1;
             }
         }
         let mut expected = BTreeMap::new();
