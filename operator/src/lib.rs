@@ -3,9 +3,11 @@
 //! - [`plan`]: what is done next with a job; pure
 //! - [`simulate`]: jobs in virtual time
 //! - [`view`]: a job as people and programs look at it
+//! - [`plot`]: the same as pictures
 //! - [`cli`]: the command line
 
 pub mod cli;
 pub mod plan;
+pub mod plot;
 pub mod simulate;
 pub mod view;
