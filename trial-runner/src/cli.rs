@@ -58,21 +58,25 @@ impl From<Exit> for ExitCode {
 /// Parses the command line, runs the command, and says with which code to exit: 0 done, 1 failed, 2 wrong input, 130
 /// interrupted.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Exec(exec) => exec.run(),
-        Command::Agent => crate::agent::serve().map(|()| Exit::Done).map_err(Into::into),
+    match Cli::parse().command {
+        Command::Exec(exec) => code(exec.run()),
+        Command::Agent => code(crate::agent::serve().map(|()| Exit::Done).map_err(Into::into)),
         Command::Train(_) | Command::Evaluate(_) => {
             eprintln!(
                 "error: this temper-runner was built without the built-in models\n\
                  In the source tree: scripts/setup-torch.sh, then \
                  cargo build --release -p temper-runner --features torch"
             );
-            Ok(Exit::WrongInput)
+            Exit::WrongInput.into()
         }
-    };
-    done.unwrap_or_else(|error| {
+    }
+}
+
+/// The exit code, after an error was printed.
+fn code(done: anyhow::Result<Exit>) -> ExitCode {
+    let exit = done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         Exit::Failed
-    })
-    .into()
+    });
+    exit.into()
 }

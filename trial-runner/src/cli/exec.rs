@@ -203,10 +203,19 @@ fn table(assignment: &Assignment, reports: &[Report]) -> String {
     aligned(&rows)
 }
 
-/// At most seven digits: what a person compares.
+/// Six digits that count: what a person compares.
 fn short(value: f64) -> String {
     let plain = value.to_string();
-    if plain.len() <= 9 { plain } else { format!("{value:.6e}").replace("e0", "") }
+    let magnitude = value.abs().log10().floor();
+    if plain.len() <= 9 {
+        plain
+    } else if (-5.0..6.0).contains(&magnitude) {
+        let decimals = (5.0 - magnitude) as usize;
+        let rounded = format!("{value:.decimals$}");
+        rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{value:.5e}")
+    }
 }
 
 fn aligned(rows: &[Vec<String>]) -> String {
@@ -218,4 +227,35 @@ fn aligned(rows: &[Vec<String>]) -> String {
         cells.join("  ") + "\n"
     };
     rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_with_the_digits_that_count() {
+        for (value, text) in [
+            (0.91, "0.91"),
+            (3.0, "3"),
+            (1.0 / 3.0, "0.333333"),
+            (-1234.567_891, "-1234.57"),
+            (0.000_012_345_678_9, "0.0000123457"),
+            (1.234_567_891e-9, "1.23457e-9"),
+            (123_456_789_012.0, "1.23457e11"),
+            (99_999.999_999, "100000"),
+        ] {
+            assert_eq!(short(value), text);
+        }
+    }
+
+    #[test]
+    fn of_a_long_series_the_middle_is_left_out() {
+        let assignment = Assignment { objectives: vec!["a".into()], ..Assignment::default() };
+        let reports: Vec<Report> =
+            (1..=100).map(|resource| Report { resource, metrics: [("a".into(), 0.5)].into() }).collect();
+        let text = table(&assignment, &reports);
+        assert_eq!(text.lines().count(), 1 + FIRST + 1 + LAST);
+        assert!(text.starts_with("report    a\n") && text.ends_with("   100  0.5\n"), "{text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     os::fd::{AsFd, OwnedFd},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -27,6 +28,9 @@ use crate::agent::{
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two looks for adopted processes that have ended.
 const REAP: Duration = Duration::from_secs(1);
+/// How long to look for a moment in which the command does not write, and the time between two tries.
+const HOLD: Duration = Duration::from_millis(500);
+const BREATH: Duration = Duration::from_millis(10);
 /// What is read of an output before other things get their turn, in bytes.
 const TURN: usize = 1 << 20;
 const CHUNK: usize = 1 << 16;
@@ -176,11 +180,35 @@ impl<'t, 'l> Course<'t, 'l> {
         }
     }
 
-    fn act(&self, act: Act) {
+    fn act(&mut self, act: Act) {
         match act {
             Act::Wait => {}
-            Act::Terminate => self.running.signal(Signal::TERM),
+            Act::Terminate => {
+                self.hold();
+                self.running.signal(Signal::TERM);
+                self.running.signal(Signal::CONT);
+            }
             Act::Kill => self.running.signal(Signal::KILL),
+        }
+    }
+
+    /// Before a command is asked to end that is to go on later: holds it at a moment in which it does not write a
+    /// checkpoint, so that what it has saved is whole even if it ends on the spot. Does not try for long.
+    fn hold(&mut self) {
+        let (Some(keeper), Some(Cause::Pause | Cause::ReachedRunTo)) =
+            (&mut self.keeper, self.conduct.cause())
+        else {
+            return;
+        };
+        let deadline = Instant::now() + HOLD;
+        loop {
+            self.running.signal(Signal::STOP);
+            let now = Instant::now();
+            if keeper.is_whole(now) || now > deadline {
+                return;
+            }
+            self.running.signal(Signal::CONT);
+            thread::sleep(BREATH);
         }
     }
 

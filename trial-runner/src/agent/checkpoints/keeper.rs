@@ -44,6 +44,9 @@ pub(in crate::agent) struct Keeper {
     next_look: Instant,
     under_way: Option<UnderWay>,
     last: Option<Checkpoint>,
+    /// What the folder held in a moment when nobody wrote, before the command was asked to end.
+    before_end: Option<Fingerprint>,
+    has_failed: bool,
 }
 
 /// A commit in a thread of its own, so that the command's output is read on.
@@ -81,6 +84,8 @@ impl Keeper {
             next_look: now,
             under_way: None,
             last: None,
+            before_end: None,
+            has_failed: false,
         })
     }
 
@@ -123,7 +128,7 @@ impl Keeper {
         if now >= self.next_look {
             self.look(now);
         }
-        if self.under_way.is_none() && self.watch.has_news() && self.watch.is_quiet(now) {
+        if self.under_way.is_none() && self.watch.is_ripe(now) {
             let commit = self.commit(mark, false);
             let content = commit.content.clone();
             match UnderWay::begin(commit) {
@@ -132,6 +137,15 @@ impl Keeper {
             }
         }
         Ok(finished)
+    }
+
+    /// The command is held and about to be asked to end. Whether what it has saved is whole: if so, and nothing is
+    /// added to it, it is what [`Self::close`] commits.
+    pub(in crate::agent) fn is_whole(&mut self, now: Instant) -> bool {
+        self.look(now);
+        let is_calm = self.watch.is_calm();
+        self.before_end = is_calm.then(|| self.watch.seen().clone());
+        is_calm
     }
 
     /// The command is dead. Commits what it has left, unless it was `cut_off` while it may have been writing. Gives
@@ -147,7 +161,9 @@ impl Keeper {
     ) -> Result<Option<Checkpoint>> {
         let mut committed = self.cancel()?;
         self.watch.look(now);
-        if self.watch.has_news() && !(cut_off && !self.watch.is_quiet(now)) {
+        let is_whole =
+            !cut_off || self.watch.is_quiet(now) || self.before_end.as_ref() == Some(self.watch.seen());
+        if self.watch.has_news() && is_whole {
             let commit = self.commit(mark, true);
             let done = commit.run();
             committed = self.settled(done, commit.content, mark.resource)?.or(committed);
@@ -168,7 +184,7 @@ impl Keeper {
 
     /// Removes the folder, unless it holds what was to be committed and is not.
     pub(in crate::agent) fn clear(self) {
-        if !self.watch.has_news() {
+        if !self.watch.has_news() && !self.has_failed {
             self.discard();
         }
     }
@@ -209,12 +225,14 @@ impl Keeper {
             Ok(Committed::Changed) => Ok(None),
             Ok(Committed::Yes(key)) => {
                 self.watch.settle(content);
+                self.has_failed = false;
                 let checkpoint = Checkpoint { uri: format!("{}/{key}", self.prefix), resource };
                 self.last = Some(checkpoint.clone());
                 Ok(Some(checkpoint))
             }
             Err(error) => {
                 self.watch.settle(content);
+                self.has_failed = true;
                 Err(error.context("a checkpoint is not committed"))
             }
         }

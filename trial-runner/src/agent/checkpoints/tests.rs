@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{
     commit::{Commit, Committed, next_sequence},
     manifest::MANIFEST,
-    watch::{QUIET, fingerprint},
+    watch::{PATIENCE, QUIET, fingerprint},
     *,
 };
 
@@ -279,4 +279,27 @@ fn a_commit_that_fails_is_told_once_and_the_next_change_is_tried_again() {
     setting.save("model.pt", "x");
     keeper.look(now);
     assert!(tend_until_done(&mut keeper, now + QUIET).is_some());
+}
+
+#[test]
+fn a_command_that_saves_all_the_time_is_committed_in_a_moment_without_writing() {
+    let setting = Setting::new();
+    let start = Instant::now();
+    let mut keeper = keeper(&setting, start);
+    let mut now = start;
+    let mut committed = None;
+    // Saved every 200 ms of given time, for which hardly any passes: it is never quiet.
+    for step in 0..20 {
+        setting.save("model.pt", &"x".repeat(step));
+        keeper.look(now);
+        std::thread::sleep(Duration::from_millis(25));
+        keeper.tend(MARK, now).unwrap();
+        if keeper.done().is_some() {
+            assert!(now >= start + PATIENCE, "not before it must");
+            committed = tend_until_done(&mut keeper, now);
+            break;
+        }
+        now += Duration::from_millis(200);
+    }
+    assert!(committed.is_some());
 }

@@ -4,14 +4,19 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::manifest::RelativePath;
+use crate::agent::process::is_written_to;
 
-/// A folder that has not changed for so long holds no file that is being written: commands write a checkpoint in
-/// one go, and what takes longer is written to a temporary name first.
+/// A folder that has not changed for so long holds no checkpoint that is being written.
 pub(super) const QUIET: Duration = Duration::from_millis(500);
+/// A command that saves more often than that is never quiet. After so long with something to commit, a moment will do
+/// in which nobody writes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// Of such a moment: from the last write on. It bridges the gap between two files of one checkpoint.
+const MOMENT: Duration = Duration::from_millis(20);
 /// Deeper is no checkpoint but a link's loop or a mistake.
 const DEEPEST: usize = 16;
 
@@ -69,6 +74,8 @@ pub(super) struct Watch {
     folder: PathBuf,
     seen: Fingerprint,
     changed: Instant,
+    /// Since when there is something to commit.
+    news_since: Option<Instant>,
     /// What is committed, or was found impossible to commit.
     settled: Fingerprint,
 }
@@ -77,7 +84,7 @@ impl Watch {
     /// What the folder holds now needs no commit.
     pub(super) fn new(folder: PathBuf, now: Instant) -> Self {
         let seen = fingerprint(&folder).unwrap_or_default();
-        Self { folder, settled: seen.clone(), seen, changed: now }
+        Self { folder, settled: seen.clone(), seen, changed: now, news_since: None }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -92,6 +99,7 @@ impl Watch {
             self.seen = found;
             self.changed = now;
         }
+        self.news_since = if self.has_news() { self.news_since.or(Some(now)) } else { None };
     }
 
     /// It holds something that is not committed.
@@ -102,6 +110,21 @@ impl Watch {
     /// It has not changed for a while.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
         now.duration_since(self.changed) >= QUIET
+    }
+
+    /// What it holds, as of the last look, is whole and may be committed.
+    pub(super) fn is_ripe(&self, now: Instant) -> bool {
+        let waited = self.news_since.map_or(Duration::ZERO, |since| now.duration_since(since));
+        self.has_news() && (self.is_quiet(now) || (waited >= PATIENCE && self.is_calm()))
+    }
+
+    /// Nobody is writing: no process below the agent has a file of it open for that, and the last write is a moment
+    /// ago.
+    pub(super) fn is_calm(&self) -> bool {
+        let Ok(now) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) else { return false };
+        let newest = self.seen.iter().map(|(_, stamp)| stamp.modified).max().unwrap_or_default();
+        let newest = Duration::new(newest.0.try_into().unwrap_or(0), newest.1.try_into().unwrap_or(0));
+        now.saturating_sub(newest) >= MOMENT && !is_written_to(&self.folder)
     }
 
     /// What it holds, as of the last look.

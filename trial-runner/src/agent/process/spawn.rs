@@ -83,11 +83,6 @@ impl Launch {
                 format!("{program} is a folder, not a program")
             }
             io::ErrorKind::PermissionDenied => format!("{program} is not executable (chmod +x {program})"),
-            _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-                format!(
-                    "{program} is no program of this machine, and has no first line that names its interpreter"
-                )
-            }
             _ => format!("cannot start {program}: {error}"),
         }
     }

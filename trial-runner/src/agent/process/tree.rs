@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashMap,
-    fs, io, thread,
+    fs, io,
+    path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -59,6 +61,27 @@ pub(in crate::agent) fn end_descendants(deadline: Instant) -> bool {
     }
 }
 
+/// Whether a process below the agent has a file below the folder open for writing.
+pub(in crate::agent) fn is_written_to(folder: &Path) -> bool {
+    descendants().into_iter().any(|pid| {
+        let pid = pid.as_raw_nonzero();
+        fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().any(|fd| {
+            fs::read_link(fd.path()).is_ok_and(|file| file.starts_with(folder))
+                && is_for_writing(&format!("/proc/{pid}/fdinfo/{}", fd.file_name().display()))
+        })
+    })
+}
+
+/// `flags:` are those of `open`, in octal; their lowest two bits are 0 for reading only.
+fn is_for_writing(fdinfo: &str) -> bool {
+    let flags = |text: String| {
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        u32::from_str_radix(flags.trim(), 8).ok()
+    };
+    fs::read_to_string(fdinfo).ok().and_then(flags).is_none_or(|flags| flags & 0b11 != 0)
+}
+
+/// The processes below the agent that are alive.
 fn descendants() -> Vec<Pid> {
     let mut children = children();
     let mut found = Vec::new();

@@ -1,0 +1,12 @@
+//! The agent with real processes and real files: an executor's side of the pipes is played by the test.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod by_hand;
+mod checkpoints;
+mod endings;
+mod executor_gone;
+mod formats;
+mod harness;
+mod outcomes;
+mod outputs;
