@@ -3,11 +3,13 @@
 //! The types here are *wide*: they can hold whatever the API server admits, right or wrong. [`validation`] narrows
 //! a [`TuningJob`] into a [`job::Job`], which cannot be wrong, or says everything that is wrong with it.
 
+pub mod job;
 pub mod manifests;
 mod schema;
 pub mod trial;
 pub mod trial_history;
 pub mod tuning_job;
+pub mod validation;
 
 pub use trial::{Trial, TrialSpec, TrialStatus};
 pub use trial_history::{TrialHistory, TrialHistorySpec};

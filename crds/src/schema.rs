@@ -101,7 +101,7 @@ pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// As much of a PodTemplateSpec as the API server can check cheaply; validation in Rust checks all of it.
+/// As much of a `PodTemplateSpec` as the API server can check cheaply; validation in Rust checks all of it.
 pub(crate) fn pod_template(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

@@ -91,7 +91,7 @@ pub struct EarlyStoppingSpec {
     #[schemars(range(min = 1))]
     pub rounds: u32,
 
-    /// A change of the first objective by no more than this is no improvement. Default: 0.
+    /// The least change of the first objective that counts as an improvement. Default: 0, any does.
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub min_delta: f64,

@@ -65,14 +65,14 @@ pub struct MetricsSpec {
     #[serde(default)]
     pub format: MetricsFormat,
 
-    /// Where reports are read: a file, or for TensorBoard the directory of its event files. A relative path is
-    /// within the trial's working directory. Absent: stdout; for TensorBoard, the working directory.
+    /// The file the reports are in, or for TensorBoard the folder of its event files, relative to the trial's working
+    /// directory. Absent: stdout; for TensorBoard, the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
-    pub path: Option<String>,
+    pub file: Option<String>,
 
-    /// For Regex: regular expressions, tried on every line. Named groups are metrics:
-    /// "epoch (?<epoch>[0-9]+).*loss (?<loss>[0-9.e+-]+)".
+    /// For Regex: regular expressions, tried on every line. Their groups are named after metrics, as in
+    /// "epoch (?<epoch>[0-9]+).*loss (?<loss>[0-9.e+-]+)", or there are two, the metric's name and its value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]
     pub patterns: Vec<String>,
@@ -125,7 +125,7 @@ pub struct StopWhenSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
 
-    /// The trial ends at this resource (the scheduler's, or epoch).
+    /// The trial ends when it is so far, in the scheduler's resource; without a scheduler, after so many reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 9_007_199_254_740_991u64))]
     pub resource: Option<u64>,
