@@ -17,10 +17,18 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Exec(exec::Exec),
+    /// Train a built-in model and print one metric line per epoch
+    #[cfg(feature = "torch")]
+    Train(crate::models::cli::TrainArgs),
+    /// Measure a trained model's checkpoint on a split of its data and print one line
+    #[cfg(feature = "torch")]
+    Evaluate(crate::models::cli::EvaluateArgs),
     /// Train a built-in model (not in this build)
+    #[cfg(not(feature = "torch"))]
     #[command(disable_help_flag = true)]
     Train(WithoutModels),
     /// Measure a trained model's checkpoint (not in this build)
+    #[cfg(not(feature = "torch"))]
     #[command(disable_help_flag = true)]
     Evaluate(WithoutModels),
     /// Run trials for an executor, which speaks JSON lines on stdin and stdout
@@ -29,6 +37,7 @@ enum Command {
 }
 
 /// Takes any arguments, so that the answer is how to get the built-in models and not a quarrel over a flag.
+#[cfg(not(feature = "torch"))]
 #[derive(Debug, clap::Args)]
 struct WithoutModels {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
@@ -61,6 +70,11 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Exec(exec) => code(exec.run()),
         Command::Agent => code(crate::agent::serve().map(|()| Exit::Done).map_err(Into::into)),
+        #[cfg(feature = "torch")]
+        Command::Train(args) => args.run(),
+        #[cfg(feature = "torch")]
+        Command::Evaluate(args) => args.run(),
+        #[cfg(not(feature = "torch"))]
         Command::Train(_) | Command::Evaluate(_) => {
             eprintln!(
                 "error: this temper-runner was built without the built-in models\n\

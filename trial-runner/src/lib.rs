@@ -2,3 +2,5 @@
 
 pub mod agent;
 pub mod cli;
+#[cfg(feature = "torch")]
+pub mod models;

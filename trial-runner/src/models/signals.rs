@@ -1,0 +1,34 @@
+//! SIGTERM and SIGINT ask the training to stop where it is.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use anyhow::{Context, Result};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+
+/// Whether a stop was asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Watches for both signals; the second one ends the process at once.
+    pub(crate) fn on_signals() -> Result<Self> {
+        let stop = Self::default();
+        for (signal, exit_code) in [(SIGTERM, 143), (SIGINT, 130)] {
+            // In this order: the first signal finds the flag unset and sets it, the second finds it set.
+            flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&stop.0))
+                .and_then(|_| flag::register(signal, Arc::clone(&stop.0)))
+                .context("cannot watch for signals")?;
+        }
+        Ok(stop)
+    }
+
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
