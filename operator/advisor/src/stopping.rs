@@ -8,9 +8,6 @@ mod tests;
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::{Invalid, Resource, schedule::Ending};
 
 /// Ends a trial after so many reports in a row without an improvement.
@@ -48,19 +45,15 @@ impl EarlyStopping {
 }
 
 /// How a reported value is compared with a threshold's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// At least.
-    #[serde(rename = ">=")]
     AtLeast,
     /// At most.
-    #[serde(rename = "<=")]
     AtMost,
     /// More than.
-    #[serde(rename = ">")]
     Above,
     /// Less than.
-    #[serde(rename = "<")]
     Below,
 }
 
