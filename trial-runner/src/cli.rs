@@ -16,7 +16,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Exec(exec::Exec),
+    Exec(Box<exec::Exec>),
     /// Train a built-in model and print one metric line per epoch
     #[cfg(feature = "torch")]
     Train(crate::models::cli::TrainArgs),

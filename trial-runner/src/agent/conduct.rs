@@ -30,9 +30,21 @@ pub(super) enum Act {
 
 /// A diverged command has nothing left to save: it gets no more than this.
 const GRACE_OF_THE_DIVERGED: Duration = Duration::from_secs(1);
+/// A command that minds `TEMPER_RESOURCE_MAX` ends by itself when it gets there, and has this long for it.
+const LINGER: Duration = Duration::from_secs(1);
 
-/// The course of one attempt: running, then perhaps saving (what it has reached waits to be committed, at most the
-/// grace), then terminating (at most the grace), then killed.
+/// What there is to wait for before a command is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaitFor {
+    /// Nothing.
+    Nothing,
+    /// That it ends by itself, which takes a moment.
+    ItsOwnEnd,
+    /// That what it has reached is told and committed, at most the grace.
+    WhatIsReached,
+}
+
+/// The course of one attempt: running, then perhaps lingering (there is something to wait for), then terminating (at most the grace), then killed.
 pub(super) struct Conduct {
     grace: Duration,
     phase: Phase,
@@ -42,7 +54,7 @@ pub(super) struct Conduct {
 #[derive(Clone, Copy)]
 enum Phase {
     Running,
-    Saving { until: Instant },
+    Lingering { until: Instant },
     Terminating { until: Instant },
     Killed,
 }
@@ -57,24 +69,24 @@ impl Conduct {
         self.cause.as_ref()
     }
 
-    /// Whether it waits for a checkpoint.
-    pub(super) fn is_saving(&self) -> bool {
-        matches!(self.phase, Phase::Saving { .. })
+    /// Whether it is to end as soon as nothing is to be waited for.
+    pub(super) fn is_lingering(&self) -> bool {
+        matches!(self.phase, Phase::Lingering { .. })
     }
 
     /// When [`Self::wake`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Saving { until } | Phase::Terminating { until } => Some(until),
+            Phase::Lingering { until } | Phase::Terminating { until } => Some(until),
             Phase::Running | Phase::Killed => None,
         }
     }
 
-    /// Ends the attempt. `save_first`: there is, or will be, something new to commit before the command is disturbed.
+    /// Ends the attempt, once what there is to wait for has come.
     ///
     /// What is being ended for one cause is not ended again for another, except that a stop overrules a pause and
-    /// waits for nothing to be saved, and being abandoned allows of no grace.
-    pub(super) fn end(&mut self, cause: Cause, save_first: bool, now: Instant) -> Act {
+    /// waits for nothing, and being abandoned allows of no grace.
+    pub(super) fn end(&mut self, cause: Cause, wait_for: WaitFor, now: Instant) -> Act {
         match (&self.cause, cause) {
             (known, Cause::Abandoned) => {
                 self.cause = known.clone().or(Some(Cause::Abandoned));
@@ -84,7 +96,7 @@ impl Conduct {
                 if *known == Cause::Pause {
                     self.cause = Some(Cause::Stop);
                 }
-                self.saved(now)
+                if self.is_lingering() { self.terminate(now) } else { Act::Wait }
             }
             (Some(_), _) => Act::Wait,
             (None, cause) => {
@@ -92,25 +104,28 @@ impl Conduct {
                     self.grace = self.grace.min(GRACE_OF_THE_DIVERGED);
                 }
                 self.cause = Some(cause);
-                if save_first {
-                    self.phase = Phase::Saving { until: now + self.grace };
-                    Act::Wait
-                } else {
-                    self.terminate(now)
-                }
+                self.phase = Phase::Lingering { until: now + self.grace };
+                self.linger(wait_for, now)
             }
         }
     }
 
-    /// Nothing more is to be waited for: what was to be saved is saved, or never will be.
-    pub(super) fn saved(&mut self, now: Instant) -> Act {
-        if self.is_saving() { self.terminate(now) } else { Act::Wait }
+    /// While it lingers: this is what there is to wait for by now.
+    pub(super) fn linger(&mut self, wait_for: WaitFor, now: Instant) -> Act {
+        match (&mut self.phase, wait_for) {
+            (Phase::Lingering { .. }, WaitFor::Nothing) => self.terminate(now),
+            (Phase::Lingering { until }, WaitFor::ItsOwnEnd) => {
+                *until = (*until).min(now + LINGER);
+                Act::Wait
+            }
+            _ => Act::Wait,
+        }
     }
 
     /// Time has passed.
     pub(super) fn wake(&mut self, now: Instant) -> Act {
         match self.phase {
-            Phase::Saving { until } if now >= until => self.terminate(now),
+            Phase::Lingering { until } if now >= until => self.terminate(now),
             Phase::Terminating { until } if now >= until => self.kill(),
             _ => Act::Wait,
         }
@@ -143,7 +158,7 @@ mod tests {
     #[test]
     fn a_stop_asks_then_kills_after_the_grace() {
         let mut conduct = Conduct::new(GRACE);
-        assert_eq!(conduct.end(Cause::Stop, false, at(0)), Act::Terminate);
+        assert_eq!(conduct.end(Cause::Stop, WaitFor::Nothing, at(0)), Act::Terminate);
         assert_eq!(conduct.wake(at(9)), Act::Wait);
         assert_eq!(conduct.deadline(), Some(at(10)));
         assert_eq!(conduct.wake(at(10)), Act::Kill);
@@ -153,48 +168,62 @@ mod tests {
     #[test]
     fn what_is_to_be_saved_is_waited_for_and_no_longer_than_the_grace() {
         let mut conduct = Conduct::new(GRACE);
-        assert_eq!(conduct.end(Cause::ReachedRunTo, true, at(0)), Act::Wait);
-        assert_eq!(conduct.saved(at(3)), Act::Terminate);
-        assert_eq!(conduct.saved(at(4)), Act::Wait);
+        assert_eq!(conduct.end(Cause::ReachedRunTo, WaitFor::WhatIsReached, at(0)), Act::Wait);
+        assert_eq!(conduct.linger(WaitFor::Nothing, at(3)), Act::Terminate);
+        assert_eq!(conduct.linger(WaitFor::Nothing, at(4)), Act::Wait);
         assert_eq!(conduct.wake(at(13)), Act::Kill);
 
         let mut conduct = Conduct::new(GRACE);
-        conduct.end(Cause::Pause, true, at(0));
+        conduct.end(Cause::Pause, WaitFor::WhatIsReached, at(0));
         assert_eq!(conduct.wake(at(10)), Act::Terminate);
         assert_eq!(conduct.wake(at(20)), Act::Kill);
     }
 
     #[test]
+    fn a_command_that_has_reached_its_goal_has_a_moment_to_end_by_itself() {
+        let mut conduct = Conduct::new(GRACE);
+        assert_eq!(conduct.end(Cause::ReachedRunTo, WaitFor::WhatIsReached, at(0)), Act::Wait);
+        assert_eq!(conduct.deadline(), Some(at(10)));
+        assert_eq!(conduct.linger(WaitFor::ItsOwnEnd, at(3)), Act::Wait);
+        assert_eq!(conduct.linger(WaitFor::ItsOwnEnd, at(4)), Act::Wait);
+        assert_eq!(conduct.deadline(), Some(at(4)), "counted from when there was nothing else");
+        assert_eq!(conduct.wake(at(4)), Act::Terminate);
+    }
+
+    #[test]
     fn a_stop_overrules_a_pause_and_nothing_else_is_overruled() {
         let mut conduct = Conduct::new(GRACE);
-        conduct.end(Cause::Pause, true, at(0));
-        assert_eq!(conduct.end(Cause::Stop, false, at(1)), Act::Terminate);
+        conduct.end(Cause::Pause, WaitFor::WhatIsReached, at(0));
+        assert_eq!(conduct.end(Cause::Stop, WaitFor::Nothing, at(1)), Act::Terminate);
         assert_eq!(conduct.cause(), Some(&Cause::Stop));
 
         let mut conduct = Conduct::new(GRACE);
-        conduct.end(Cause::ReachedRunTo, true, at(0));
-        assert_eq!(conduct.end(Cause::Pause, false, at(1)), Act::Wait);
-        assert_eq!(conduct.end(Cause::Stop, false, at(1)), Act::Terminate);
+        conduct.end(Cause::ReachedRunTo, WaitFor::WhatIsReached, at(0));
+        assert_eq!(conduct.end(Cause::Pause, WaitFor::Nothing, at(1)), Act::Wait);
+        assert_eq!(conduct.end(Cause::Stop, WaitFor::Nothing, at(1)), Act::Terminate);
         assert_eq!(conduct.cause(), Some(&Cause::ReachedRunTo), "what it has reached it has reached");
-        assert_eq!(conduct.end(Cause::Stop, false, at(2)), Act::Wait);
+        assert_eq!(conduct.end(Cause::Stop, WaitFor::Nothing, at(2)), Act::Wait);
     }
 
     #[test]
     fn being_abandoned_kills_at_once_and_keeps_what_was_decided() {
         let mut conduct = Conduct::new(GRACE);
-        assert_eq!(conduct.end(Cause::Abandoned, false, at(0)), Act::Kill);
+        assert_eq!(conduct.end(Cause::Abandoned, WaitFor::Nothing, at(0)), Act::Kill);
         assert_eq!(conduct.cause(), Some(&Cause::Abandoned));
 
         let mut conduct = Conduct::new(GRACE);
-        conduct.end(Cause::ReachedRunTo, true, at(0));
-        assert_eq!(conduct.end(Cause::Abandoned, false, at(1)), Act::Kill);
+        conduct.end(Cause::ReachedRunTo, WaitFor::WhatIsReached, at(0));
+        assert_eq!(conduct.end(Cause::Abandoned, WaitFor::Nothing, at(1)), Act::Kill);
         assert_eq!(conduct.cause(), Some(&Cause::ReachedRunTo));
     }
 
     #[test]
     fn a_divergence_gets_a_short_grace() {
         let mut conduct = Conduct::new(GRACE);
-        assert_eq!(conduct.end(Cause::Diverged("loss is NaN".into()), false, at(0)), Act::Terminate);
+        assert_eq!(
+            conduct.end(Cause::Diverged("loss is NaN".into()), WaitFor::Nothing, at(0)),
+            Act::Terminate
+        );
         assert_eq!(conduct.wake(at(1)), Act::Kill);
     }
 }

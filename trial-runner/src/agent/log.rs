@@ -111,7 +111,7 @@ mod tests {
         let path = folder.path().join("stdout.log");
         let mut log = Log::with_head(path.clone(), 10);
         for _ in 0..3 {
-            log.take(&[b'x'; TAIL]);
+            log.take(&vec![b'x'; TAIL]);
         }
         log.take(b"the end");
         log.finish();

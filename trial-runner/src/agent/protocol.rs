@@ -182,7 +182,7 @@ pub struct Ended {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// Reports that may not have been taken: those that a slow link could not pass on; in [`ENDED_FILE`], all of
-    /// the attempt (the newest 10,000).
+    /// the attempt (the newest 2,000).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<Report>,
     /// The last report of the attempt, sent before or not.

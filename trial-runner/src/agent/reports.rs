@@ -54,7 +54,6 @@ pub(super) enum Event {
 /// - Once `run_to` is reached, what lies beyond is not reported.
 pub(super) struct Reports {
     aim: Aim,
-    from_zero: bool,
     /// The resource that readings without one belong to.
     current: Option<u64>,
     /// Values without an objective, for the next report.
@@ -65,8 +64,14 @@ pub(super) struct Reports {
     beyond: bool,
     /// Names of the metrics seen.
     seen: BTreeSet<String>,
-    warned_of_resource: bool,
-    warned_of_return: bool,
+    warned: Warned,
+}
+
+/// What was warned of, once is enough.
+#[derive(Default)]
+struct Warned {
+    no_resource: bool,
+    going_back: bool,
 }
 
 /// Where a reading stands.
@@ -79,7 +84,6 @@ struct Position {
 impl Reports {
     pub(super) fn new(aim: Aim) -> Self {
         Self {
-            from_zero: aim.from_zero,
             aim,
             current: None,
             carried: BTreeMap::new(),
@@ -87,8 +91,7 @@ impl Reports {
             last_has_news: false,
             beyond: false,
             seen: BTreeSet::new(),
-            warned_of_resource: false,
-            warned_of_return: false,
+            warned: Warned::default(),
         }
     }
 
@@ -103,8 +106,8 @@ impl Reports {
     }
 
     /// Whether the command counts from 0.
-    pub(super) fn from_zero(&self) -> bool {
-        self.from_zero
+    pub(super) fn counts_from_zero(&self) -> bool {
+        self.aim.from_zero
     }
 
     /// `run_to` is reached.
@@ -207,9 +210,9 @@ impl Reports {
             let whole = (resource + WHOLE).floor();
             let fraction = resource - whole > WHOLE;
             if self.current.is_none() && self.aim.resumed_at == 0 && whole == 0.0 && !fraction {
-                self.from_zero = true;
+                self.aim.from_zero = true;
             }
-            Position { resource: whole as u64 + u64::from(self.from_zero), fraction }
+            Position { resource: whole as u64 + u64::from(self.aim.from_zero), fraction }
         });
         (position, values)
     }
@@ -254,8 +257,8 @@ impl Reports {
             _ => BTreeMap::new(),
         };
         if let Some(last) = &self.last {
-            if !self.warned_of_return {
-                self.warned_of_return = true;
+            if !self.warned.going_back {
+                self.warned.going_back = true;
                 let unit = self.aim.resource.as_deref().unwrap_or("resource");
                 events.push(Event::Warning(format!(
                     "{unit} went back from {} to {resource}: what is reported there is passed over",
@@ -276,9 +279,9 @@ impl Reports {
 
     fn warn_of_resource(&mut self, events: &mut Vec<Event>) {
         if let Some(resource) = &self.aim.resource
-            && !self.warned_of_resource
+            && !self.warned.no_resource
         {
-            self.warned_of_resource = true;
+            self.warned.no_resource = true;
             events.push(Event::Warning(format!(
                 "no {resource} is reported{}: the reports are counted instead",
                 did_you_mean(resource, self.seen())

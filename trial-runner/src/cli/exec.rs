@@ -19,6 +19,7 @@ use crate::agent::{
 /// reports and the outcome. The exit code is 0 when the trial would have succeeded, 1 when it would have failed, 2 for
 /// a wrong option and 130 after an interruption.
 #[derive(Args)]
+#[allow(clippy::doc_markdown, reason = "the comments are the help that a person reads in the terminal")]
 #[command(after_help = "\
 Examples:
   # Does Temper find the accuracy that the script prints?
@@ -239,7 +240,7 @@ mod tests {
             (0.91, "0.91"),
             (3.0, "3"),
             (1.0 / 3.0, "0.333333"),
-            (-1234.567_891, "-1234.57"),
+            (-1_234.567_891, "-1234.57"),
             (0.000_012_345_678_9, "0.0000123457"),
             (1.234_567_891e-9, "1.23457e-9"),
             (123_456_789_012.0, "1.23457e11"),

@@ -178,3 +178,23 @@ fn a_command_that_closes_its_outputs_is_waited_for_without_spinning() {
     assert_eq!(agent.story().ended.outcome, Outcome::Succeeded);
     agent.order(&[Order::Ack]);
 }
+
+#[test]
+fn a_command_that_minds_how_far_to_go_ends_in_its_own_way() {
+    let script = r#"
+        i=0; while [ $i -lt $TEMPER_RESOURCE_MAX ]; do i=$((i+1)); echo "{\"accuracy\": 0.5}"; done
+        sleep 0.1; echo done > $TEMPER_DIR/summary
+    "#;
+    let trial = Trial::of(script).with(|assignment| assignment.run_to = Some(2));
+    let story = trial.run();
+    assert_eq!((story.ended.outcome, story.ended.exit_code), (Outcome::Succeeded, Some(0)));
+    assert_eq!(trial.log("summary"), b"done\n");
+}
+
+#[test]
+fn after_a_divergence_nothing_more_is_reported() {
+    let trial = Trial::of(r#"printf '{"accuracy": 0.5}\n{"accuracy": NaN}\n{"accuracy": 0.6}\n'; sleep 60"#);
+    let story = trial.run();
+    assert_eq!(story.accuracy(), [(1, 0.5)]);
+    assert_eq!(story.ended.last.map(|last| last.resource), Some(1));
+}

@@ -16,33 +16,33 @@ use temper_runner::agent::protocol::{
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine.
-pub const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_temper-runner");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_temper-runner");
 
-pub struct Agent {
-    pub process: Child,
+pub(crate) struct Agent {
+    pub(crate) process: Child,
     orders: Option<ChildStdin>,
     messages: Receiver<Message>,
 }
 
 /// What was told of one attempt.
 #[derive(Debug)]
-pub struct Story {
-    pub reports: Vec<Report>,
-    pub checkpoints: Vec<Checkpoint>,
-    pub warnings: Vec<String>,
-    pub ended: Ended,
+pub(crate) struct Story {
+    pub(crate) reports: Vec<Report>,
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) ended: Ended,
 }
 
 impl Agent {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let process =
             Command::new(BINARY).arg("agent").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         Self::of(process)
     }
 
-    pub fn of(mut process: Child) -> Self {
+    pub(crate) fn of(mut process: Child) -> Self {
         let (sender, messages) = channel();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         thread::spawn(move || {
@@ -56,21 +56,21 @@ impl Agent {
         Self { orders: process.stdin.take(), process, messages }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    pub fn order(&mut self, orders: &[Order]) {
+    pub(crate) fn order(&mut self, orders: &[Order]) {
         let lines: String = orders.iter().map(|order| serde_json::to_string(order).unwrap() + "\n").collect();
         self.orders.as_mut().unwrap().write_all(lines.as_bytes()).unwrap();
     }
 
-    pub fn assign(&mut self, assignment: &Assignment) {
+    pub(crate) fn assign(&mut self, assignment: &Assignment) {
         self.order(&[Order::Assign(Box::new(assignment.clone()))]);
     }
 
     /// The next message; `None` when the agent has ended.
-    pub fn next(&mut self) -> Option<Message> {
+    pub(crate) fn next(&mut self) -> Option<Message> {
         match self.messages.recv_timeout(LONG) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -79,7 +79,7 @@ impl Agent {
     }
 
     /// The next report.
-    pub fn next_report(&mut self) -> Report {
+    pub(crate) fn next_report(&mut self) -> Report {
         loop {
             match self.next() {
                 Some(Message::Report(report)) => return report,
@@ -90,7 +90,7 @@ impl Agent {
         }
     }
 
-    pub fn story(&mut self) -> Story {
+    pub(crate) fn story(&mut self) -> Story {
         let (mut reports, mut checkpoints, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             match self.next().expect("the agent to tell the end") {
@@ -104,12 +104,12 @@ impl Agent {
     }
 
     /// The executor goes.
-    pub fn go(&mut self) {
+    pub(crate) fn go(&mut self) {
         self.orders = None;
     }
 
     /// Waits until the agent has ended by itself.
-    pub fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         let deadline = Instant::now() + LONG;
         while self.process.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the agent does not end");
@@ -129,14 +129,14 @@ impl Drop for Agent {
 }
 
 /// A folder for one attempt, and the assignment for it.
-pub struct Trial {
+pub(crate) struct Trial {
     folder: TempDir,
-    pub assignment: Assignment,
+    pub(crate) assignment: Assignment,
 }
 
 impl Trial {
     /// A shell script that reports `accuracy` as JSON lines.
-    pub fn of(script: &str) -> Self {
+    pub(crate) fn of(script: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let assignment = Assignment {
             job: "test".into(),
@@ -151,27 +151,27 @@ impl Trial {
         Self { folder, assignment }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn log(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn log(&self, name: &str) -> Vec<u8> {
         fs::read(self.assignment.dir.join(name)).unwrap_or_default()
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Assignment)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Assignment)) -> Self {
         change(&mut self.assignment);
         self
     }
 
     /// With checkpoints in a folder beside the attempt's.
-    pub fn with_checkpoints(self) -> Self {
+    pub(crate) fn with_checkpoints(self) -> Self {
         let uri = format!("file://{}", self.path("checkpoints").display());
         self.with(|assignment| assignment.checkpoints = Some(uri))
     }
 
     /// Runs it in an agent of its own, from the assignment to the acknowledgement.
-    pub fn run(&self) -> Story {
+    pub(crate) fn run(&self) -> Story {
         let mut agent = Agent::start();
         agent.assign(&self.assignment);
         let story = agent.story();
@@ -180,18 +180,18 @@ impl Trial {
     }
 
     /// Runs it; it must fail.
-    pub fn failure(&self) -> (FailureReason, String) {
+    pub(crate) fn failure(&self) -> (FailureReason, String) {
         self.run().failure()
     }
 }
 
 impl Story {
     /// The values of `accuracy` by resource.
-    pub fn accuracy(&self) -> Vec<(u64, f64)> {
+    pub(crate) fn accuracy(&self) -> Vec<(u64, f64)> {
         self.reports.iter().map(|report| (report.resource, report.metrics["accuracy"])).collect()
     }
 
-    pub fn failure(self) -> (FailureReason, String) {
+    pub(crate) fn failure(self) -> (FailureReason, String) {
         match self.ended.outcome {
             Outcome::Failed { reason, message } => (reason, message),
             other => panic!("it has not failed: {other:?}"),
@@ -201,7 +201,7 @@ impl Story {
 
 /// The processes alive that were started with this text in their environment, as everything below an attempt is
 /// started with the attempt's folder.
-pub fn alive(mark: &Path) -> Vec<String> {
+pub(crate) fn alive(mark: &Path) -> Vec<String> {
     let mark = mark.canonicalize().unwrap_or_else(|_| mark.to_owned());
     let mark = mark.to_str().unwrap().as_bytes().to_vec();
     fs::read_dir("/proc")
@@ -224,7 +224,7 @@ pub fn alive(mark: &Path) -> Vec<String> {
 }
 
 /// Waits until something holds.
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + LONG;
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");

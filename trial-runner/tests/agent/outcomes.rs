@@ -19,7 +19,8 @@ fn a_command_that_reports_and_ends_succeeds() {
     assert_eq!((story.ended.trial, story.ended.attempt, story.ended.exit_code), (3, 1, Some(0)));
     assert_eq!(story.ended.last.as_ref(), story.reports.last());
     assert_eq!(story.ended.reports, [], "all were sent");
-    assert_eq!(trial.log("stdout.log").iter().filter(|byte| **byte == b'\n').count(), 6);
+    let log = String::from_utf8(trial.log("stdout.log")).unwrap();
+    assert!(log.lines().count() == 6 && log.lines().last() == Some("log"), "{log}");
     assert_eq!(trial.log("stderr.log"), b"no\n");
     assert!(!trial.assignment.dir.join(ENDED_FILE).exists(), "it was acknowledged");
 }

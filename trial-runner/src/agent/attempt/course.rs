@@ -17,7 +17,7 @@ use super::{
 };
 use crate::agent::{
     checkpoints::{Keeper, Mark},
-    conduct::{Act, Cause, Conduct},
+    conduct::{Act, Cause, Conduct, WaitFor},
     metrics::{Found, Metrics, Stream},
     process::{Running, reap_adopted},
     protocol::{Assignment, Order},
@@ -104,7 +104,7 @@ impl<'t, 'l> Course<'t, 'l> {
                 self.obey(received.orders);
                 if received.is_closed {
                     self.is_link_closed = true;
-                    let act = self.conduct.end(Cause::Abandoned, false, Instant::now());
+                    let act = self.conduct.end(Cause::Abandoned, WaitFor::Nothing, Instant::now());
                     self.act(act);
                 }
             }
@@ -122,8 +122,8 @@ impl<'t, 'l> Course<'t, 'l> {
                 reap_adopted(self.running.pid());
                 self.next_reap = now + REAP;
             }
-            if self.conduct.is_saving() && self.is_saved() {
-                let act = self.conduct.saved(now);
+            if self.conduct.is_lingering() {
+                let act = self.conduct.linger(self.wait_for(), now);
                 self.act(act);
             }
             let act = self.conduct.wake(now);
@@ -162,13 +162,12 @@ impl<'t, 'l> Course<'t, 'l> {
         let now = Instant::now();
         for order in orders {
             let act = match order {
-                Order::Stop { .. } => self.conduct.end(Cause::Stop, false, now),
+                Order::Stop { .. } => self.conduct.end(Cause::Stop, WaitFor::Nothing, now),
                 Order::Pause => {
                     if let Some(keeper) = &mut self.keeper {
                         keeper.look(now);
                     }
-                    let save_first = self.keeper.as_ref().is_some_and(Keeper::is_busy);
-                    self.conduct.end(Cause::Pause, save_first, now)
+                    self.conduct.end(Cause::Pause, self.wait_to_pause(), now)
                 }
                 Order::Assign(_) | Order::Ack => {
                     let text = format!("passed over while trial {} runs: {order:?}", self.assignment.trial);
@@ -241,14 +240,17 @@ impl<'t, 'l> Course<'t, 'l> {
         for warning in found.warnings {
             self.told.warning(warning);
         }
-        let mut events = Vec::new();
         for reading in found.readings {
+            // What a diverged command says further is of no use.
+            if matches!(self.conduct.cause(), Some(Cause::Diverged(_))) {
+                return;
+            }
+            let mut events = Vec::new();
             self.reports.take(reading, &mut events);
+            self.tell(events);
         }
-        self.tell(events);
-        if self.assignment.run_to.is_some() && self.conduct.cause().is_none() && self.reports.reached() {
-            let save_first = !self.is_saved();
-            let act = self.conduct.end(Cause::ReachedRunTo, save_first, Instant::now());
+        if self.conduct.cause().is_none() && self.reports.reached() {
+            let act = self.conduct.end(Cause::ReachedRunTo, self.wait_at_run_to(), Instant::now());
             self.act(act);
         }
     }
@@ -256,43 +258,53 @@ impl<'t, 'l> Course<'t, 'l> {
     pub(super) fn tell(&mut self, events: Vec<Event>) {
         for event in events {
             match event {
-                // What a diverged command says further is of no use.
-                _ if matches!(self.conduct.cause(), Some(Cause::Diverged(_))) => {}
                 Event::Report(report) => self.told.report(report),
                 Event::Warning(text) => self.told.warning(text),
                 Event::Diverged(text) => {
-                    let act = self.conduct.end(Cause::Diverged(text), false, Instant::now());
+                    let act = self.conduct.end(Cause::Diverged(text), WaitFor::Nothing, Instant::now());
                     self.act(act);
                 }
             }
         }
     }
 
-    /// What the attempt has reached is told and committed, or nothing more can come of waiting for it.
-    fn is_saved(&self) -> bool {
-        match self.conduct.cause() {
-            Some(Cause::Pause) => !self.keeper.as_ref().is_some_and(Keeper::is_busy),
-            _ => {
-                let run_to = self.assignment.run_to.unwrap_or(0);
-                let is_committed = self.keeper.as_ref().is_none_or(|keeper| {
-                    keeper.last().is_some_and(|checkpoint| checkpoint.resource >= run_to)
-                });
-                self.reports.is_beyond() || (self.reports.is_complete() && is_committed)
-            }
+    fn wait_for(&self) -> WaitFor {
+        if self.conduct.cause() == Some(&Cause::Pause) { self.wait_to_pause() } else { self.wait_at_run_to() }
+    }
+
+    fn wait_to_pause(&self) -> WaitFor {
+        if self.keeper.as_ref().is_some_and(Keeper::is_busy) {
+            WaitFor::WhatIsReached
+        } else {
+            WaitFor::Nothing
+        }
+    }
+
+    fn wait_at_run_to(&self) -> WaitFor {
+        let run_to = self.assignment.run_to.unwrap_or(0);
+        let is_committed =
+            |keeper: &Keeper| keeper.last().is_some_and(|checkpoint| checkpoint.resource >= run_to);
+        if self.reports.is_beyond() {
+            return WaitFor::Nothing;
+        }
+        match &self.keeper {
+            _ if !self.reports.is_complete() => WaitFor::WhatIsReached,
+            None => WaitFor::ItsOwnEnd,
+            Some(keeper) if is_committed(keeper) => WaitFor::Nothing,
+            Some(_) => WaitFor::WhatIsReached,
         }
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { resource: self.reports.resource(), from_zero: self.reports.from_zero() }
+        Mark { resource: self.reports.resource(), from_zero: self.reports.counts_from_zero() }
     }
 
     fn tend_checkpoints(&mut self, now: Instant) {
         let mark = self.mark();
         if let Some(keeper) = &mut self.keeper {
             match keeper.tend(mark, now) {
-                Ok(checkpoint) => {
-                    checkpoint.into_iter().for_each(|checkpoint| self.told.checkpoint(checkpoint))
-                }
+                Ok(Some(checkpoint)) => self.told.checkpoint(checkpoint),
+                Ok(None) => {}
                 Err(error) => self.told.warning(format!("{error:#}")),
             }
         }

@@ -70,14 +70,15 @@ impl Course<'_, '_> {
             Outcome::Failed { .. } | Outcome::Stopped => keeper.cancel(),
         };
         match closed {
-            Ok(checkpoint) => checkpoint.into_iter().for_each(|checkpoint| self.told.checkpoint(checkpoint)),
+            Ok(Some(checkpoint)) => self.told.checkpoint(checkpoint),
+            Ok(None) => {}
             Err(error) => self.told.warning(format!("{error:#}")),
         }
         let last = keeper.last().cloned();
         if *outcome == Outcome::Stopped {
-            keeper.discard()
+            keeper.discard();
         } else {
-            keeper.clear()
+            keeper.clear();
         }
         last
     }

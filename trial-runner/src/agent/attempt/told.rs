@@ -53,7 +53,9 @@ impl<'a> Told<'a> {
         let was_sent = self.link.send(&message);
         let Message::Report(report) = message else { return };
         // A report of the same resource takes the place of the one before.
-        self.reports.pop_back_if(|last| last.report.resource == report.resource);
+        if self.reports.back().is_some_and(|last| last.report.resource == report.resource) {
+            self.reports.pop_back();
+        }
         if self.reports.len() == REMEMBERED {
             self.reports.pop_front();
         }

@@ -68,7 +68,13 @@ pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
     loop {
         let length = file.read(&mut chunk)?;
         if length == 0 {
-            return Ok((size, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()));
+            let mut sha256 = String::with_capacity(64);
+            for byte in hash.finalize() {
+                sha256.extend(
+                    [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+                );
+            }
+            return Ok((size, sha256));
         }
         size += length as u64;
         hash.update(&chunk[..length]);

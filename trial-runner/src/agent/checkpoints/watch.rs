@@ -45,7 +45,7 @@ fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Fingerprint) -> i
         let name = entry.file_name().into_string().map_err(|name| {
             io::Error::other(format!("the name of {} is not UTF-8", folder.join(name).display()))
         })?;
-        if name.starts_with('.') || name.ends_with(".tmp") {
+        if name.starts_with('.') || Path::new(&name).extension().is_some_and(|extension| extension == "tmp") {
             continue;
         }
         let path = format!("{prefix}{name}");

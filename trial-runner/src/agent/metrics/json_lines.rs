@@ -36,7 +36,7 @@ fn flatten(name: String, value: &Value, values: &mut Vec<(String, f64)>) {
     match value {
         Value::Number(number) => values.extend(number.as_f64().map(|number| (name, number))),
         Value::String(number) => {
-            values.extend(text::whole_number(number.as_bytes()).map(|number| (name, number)))
+            values.extend(text::whole_number(number.as_bytes()).map(|number| (name, number)));
         }
         Value::Object(object) => {
             for (key, value) in object {

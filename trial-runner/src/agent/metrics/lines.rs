@@ -73,7 +73,7 @@ mod tests {
         let mut splitter = Lines::default();
         let mut found = Vec::new();
         for _ in 0..40 {
-            splitter.push(&[b'x'; 1 << 16], |line| found.push(line.len()));
+            splitter.push(&vec![b'x'; 1 << 16], |line| found.push(line.len()));
             assert!(splitter.begun.capacity() <= 2 * LONGEST_LINE);
         }
         splitter.push(b"end of it\nnext\n", |line| found.push(line.len()));

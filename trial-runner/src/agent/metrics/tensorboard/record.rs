@@ -1,7 +1,7 @@
-//! TFRecord framing: length (u64), its checksum (u32), the record, its checksum (u32), all little-endian. The
+//! `TFRecord` framing: length (u64), its checksum (u32), the record, its checksum (u32), all little-endian. The
 //! checksums are CRC-32C (Castagnoli), rotated and offset by a constant.
 //!
-//! Source: tensorflow/core/lib/io/record_writer.h.
+//! Source: `tensorflow/core/lib/io/record_writer.h`.
 
 /// Length and its checksum.
 const HEADER: usize = 12;
