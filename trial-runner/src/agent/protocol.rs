@@ -103,7 +103,7 @@ pub struct Assignment {
     /// How far earlier attempts have reported: what is repeated up to here is not sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported_to: Option<u64>,
-    /// Where checkpoints go, as a URI (`file:///...`). Absent: what the command saves stays in the attempt's folder.
+    /// Where the job's checkpoints go, as a URI (`file:///...`) of a place that no other job uses. Absent: what the command saves stays in the attempt's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<String>,
     /// URI of the committed checkpoint to begin with.

@@ -24,8 +24,9 @@ use crate::agent::{
     reports::{Event, Reports},
 };
 
-/// Between two looks at a metrics file or folder.
+/// Between two looks at a metrics file or folder. Looking takes at most a tenth of the agent's time.
 const LOOK: Duration = Duration::from_millis(100);
+const LOOK_SHARE: u32 = 10;
 /// Between two looks for adopted processes that have ended.
 const REAP: Duration = Duration::from_secs(1);
 /// How long to look for a moment in which the command does not write, and the time between two tries.
@@ -115,7 +116,7 @@ impl<'t, 'l> Course<'t, 'l> {
             let now = Instant::now();
             if self.metrics.is_polled() && now >= self.next_look {
                 let more = self.look_for_metrics();
-                self.next_look = if more { now } else { now + LOOK };
+                self.next_look = if more { now } else { now + LOOK.max(now.elapsed() * LOOK_SHARE) };
             }
             self.tend_checkpoints(now);
             if now >= self.next_reap {
