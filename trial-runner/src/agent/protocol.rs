@@ -133,7 +133,7 @@ pub struct MetricsSource {
     /// `JSONLines`, `KeyValue`, `Regex`, `TensorBoard` or `Auptimizer`.
     pub format: String,
     /// The file it writes them to, for `TensorBoard` the folder; relative to the working folder; `$(NAME)` is
-    /// expanded. Absent: stdout. `/dev/stderr` is the command's stderr.
+    /// expanded. Absent: stdout, for `TensorBoard` the working folder. `/dev/stderr` is the command's stderr.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// For `Regex`: each with groups named after metrics, or with two groups, the metric's name and its value.

@@ -161,7 +161,7 @@ mod tests {
     fn of(printed: &str, cause: Option<&Cause>, status: ExitStatus, tails: Tails) -> Option<Outcome> {
         let objectives = vec!["accuracy".to_owned()];
         let source = MetricsSource { format: "KeyValue".into(), ..MetricsSource::default() };
-        let mut metrics = Metrics::open(&source, &objectives, None).unwrap();
+        let mut metrics = Metrics::open(&source, &objectives, None, "/".as_ref()).unwrap();
         let mut reports = Reports::new(Aim { objectives, run_to: Some(2), ..Aim::default() });
         let mut found = Found::default();
         metrics.output(Stream::Stdout, printed.as_bytes(), &mut found);

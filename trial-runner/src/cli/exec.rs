@@ -33,7 +33,7 @@ pub(super) struct Exec {
     /// How it reports: JSONLines, KeyValue, Regex, TensorBoard or Auptimizer
     #[arg(long, short, value_name = "FORMAT", default_value = "JSONLines")]
     format: String,
-    /// The file that it writes metrics to, for TensorBoard the folder; stdout when absent
+    /// The file that it writes metrics to, for TensorBoard the folder; stdout, or the working folder, when absent
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
     /// For the format Regex: a pattern with named groups, or with two groups for name and value

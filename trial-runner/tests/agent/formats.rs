@@ -74,3 +74,31 @@ fn tensorboard_files_of_the_real_writers_are_read() {
         .collect();
     assert_eq!(values, [(1, 0.9), (2, 0.91), (3, 0.92), (4, 0.93), (5, 0.94)], "Keras counts from 0");
 }
+
+#[test]
+fn trials_side_by_side_in_one_folder_do_not_read_each_other_s_event_files() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tensorboard/keras");
+    let shared = tempfile::tempdir().unwrap();
+    let side = |index: u32, part: &str| {
+        let script = format!(
+            "exec 3> events.out.tfevents.$TEMPER_TRIAL; cat {}/{part}/* >&3; touch here.$TEMPER_TRIAL
+             while [ ! -e here.1 ] || [ ! -e here.2 ]; do sleep 0.02; done; sleep 0.5",
+            fixtures.display()
+        );
+        trial("TensorBoard", None, &script).with(|assignment| {
+            assignment.trial = index;
+            assignment.objectives = vec!["epoch_accuracy".into()];
+            assignment.working_dir = Some(shared.path().to_owned());
+        })
+    };
+    let [left, right] = [side(1, "train"), side(2, "validation")];
+    let (left, right) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| right.run());
+        (left.run(), other.join().unwrap())
+    });
+    let values = |story: &crate::harness::Story| -> Vec<f64> {
+        story.reports.iter().map(|report| report.metrics["epoch_accuracy"]).collect()
+    };
+    assert_eq!(values(&left), [0.95, 0.96, 0.97, 0.98, 0.99]);
+    assert_eq!(values(&right), [0.9, 0.91, 0.92, 0.93, 0.94]);
+}

@@ -1,8 +1,9 @@
 //! All that is made ready before a command starts.
 
 use std::{
+    env::current_dir,
     fs,
-    path::{Path, PathBuf, absolute},
+    path::absolute,
     time::{Duration, Instant},
 };
 
@@ -60,9 +61,11 @@ impl Setup {
         let environment = Environment::of(assignment, &folder);
         let working_dir = assignment.working_dir.as_deref().map(absolute).transpose().map_err(refuse)?;
         let at = assignment.metrics.file.as_ref().map(|file| environment.expand(file));
-        let at = at.map(|file| in_folder(working_dir.as_deref(), &file)).transpose().map_err(refuse)?;
-        let metrics =
-            Metrics::open(&assignment.metrics, &assignment.objectives, at).map_err(Refusal::cannot_start)?;
+        let runs_in =
+            working_dir.as_deref().map_or_else(current_dir, |dir| Ok(dir.to_owned())).map_err(refuse)?;
+        let at = at.map(|file| runs_in.join(file));
+        let metrics = Metrics::open(&assignment.metrics, &assignment.objectives, at, &runs_in)
+            .map_err(Refusal::cannot_start)?;
         let reports = Reports::new(Aim {
             objectives: assignment.objectives.clone(),
             resource: assignment.resource.clone(),
@@ -74,8 +77,4 @@ impl Setup {
         let launch = environment.launch(&assignment.command, working_dir);
         Ok(Self { folder, launch, metrics, reports, keeper, grace })
     }
-}
-
-fn in_folder(working_dir: Option<&Path>, file: &str) -> std::io::Result<PathBuf> {
-    absolute(working_dir.unwrap_or(Path::new("")).join(file))
 }

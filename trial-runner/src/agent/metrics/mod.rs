@@ -108,7 +108,8 @@ pub(super) struct Metrics {
 impl Metrics {
     /// To be called before the command starts: what its file or folder holds then is not its own.
     ///
-    /// `at` is where the metrics are, expanded and absolute.
+    /// `at` is where the metrics are, expanded and absolute; `working_dir` is where a format of files looks when
+    /// nothing is said.
     ///
     /// # Errors
     /// What is wrong with the settings.
@@ -116,6 +117,7 @@ impl Metrics {
         settings: &MetricsSource,
         objectives: &[String],
         at: Option<PathBuf>,
+        working_dir: &Path,
     ) -> Result<Self, String> {
         let format = FORMATS.iter().find(|format| format.name == settings.format).ok_or_else(|| {
             let names = FORMATS.map(|format| format.name);
@@ -134,15 +136,10 @@ impl Metrics {
                 Some("/dev/stderr") => Source::Output(Stream::Stderr),
                 _ => Source::File(Follow::from_end(path.clone()), path),
             },
-            (Some(path), Reader::Folder(folder)) => {
+            (path, Reader::Folder(folder)) => {
+                let path = path.unwrap_or_else(|| working_dir.to_owned());
                 folder.poll(&path, &mut Found::default());
                 Source::Folder(path)
-            }
-            (None, Reader::Folder(_)) => {
-                return Err(format!(
-                    "metrics.file: the format {} needs the folder that its files are written to",
-                    format.name
-                ));
             }
         };
         Ok(Self { format, reader, source, lines: Lines::default() })

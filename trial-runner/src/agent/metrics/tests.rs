@@ -22,7 +22,7 @@ fn values(found: &Found) -> Vec<f64> {
 
 #[test]
 fn a_misspelt_format_is_told_the_nearest_and_all_there_are() {
-    let problem = Metrics::open(&settings("jsonlines"), &objectives(), None).err().unwrap();
+    let problem = Metrics::open(&settings("jsonlines"), &objectives(), None, Path::new("/")).err().unwrap();
     assert!(problem.contains("did you mean \"JSONLines\"?"), "{problem}");
     assert!(problem.contains("KeyValue, Regex, TensorBoard, Auptimizer"), "{problem}");
 }
@@ -31,7 +31,8 @@ fn a_misspelt_format_is_told_the_nearest_and_all_there_are() {
 fn only_the_output_that_is_the_source_is_read() {
     for (file, read) in [(None, 1.0), (Some("/dev/stdout"), 1.0), (Some("/dev/stderr"), 2.0)] {
         let mut metrics =
-            Metrics::open(&settings("KeyValue"), &objectives(), file.map(PathBuf::from)).unwrap();
+            Metrics::open(&settings("KeyValue"), &objectives(), file.map(PathBuf::from), Path::new("/"))
+                .unwrap();
         let mut found = Found::default();
         metrics.output(Stream::Stdout, b"accuracy=1\n", &mut found);
         metrics.output(Stream::Stderr, b"accuracy=2\n", &mut found);
@@ -45,7 +46,8 @@ fn a_file_is_followed_and_its_last_line_need_not_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.txt");
     fs::write(&path, "accuracy=0.1\n").unwrap();
-    let mut metrics = Metrics::open(&settings("KeyValue"), &objectives(), Some(path.clone())).unwrap();
+    let mut metrics =
+        Metrics::open(&settings("KeyValue"), &objectives(), Some(path.clone()), Path::new("/")).unwrap();
     let mut found = Found::default();
     fs::write(&path, "accuracy=0.1\naccuracy=0.2\naccuracy=0.").unwrap();
     metrics.poll(&mut found);
@@ -58,7 +60,7 @@ fn a_file_is_followed_and_its_last_line_need_not_end() {
 
 #[test]
 fn colours_and_binary_output_do_not_hide_a_metric() {
-    let mut metrics = Metrics::open(&settings("JSONLines"), &objectives(), None).unwrap();
+    let mut metrics = Metrics::open(&settings("JSONLines"), &objectives(), None, Path::new("/")).unwrap();
     let mut found = Found::default();
     metrics.output(Stream::Stdout, b"\xff\xfe\0\x80{\n\x1b[32m{\"accuracy\": 0.5}\x1b[0m\r\n", &mut found);
     assert_eq!(values(&found), [0.5]);
@@ -66,11 +68,16 @@ fn colours_and_binary_output_do_not_hide_a_metric() {
 
 #[test]
 fn what_was_looked_for_is_said_with_its_place() {
-    let metrics = Metrics::open(&settings("KeyValue"), &objectives(), Some("/no/such".into())).unwrap();
+    let metrics =
+        Metrics::open(&settings("KeyValue"), &objectives(), Some("/no/such".into()), Path::new("/")).unwrap();
     assert_eq!(
         metrics.looked_for("accuracy"),
         "lines such as \"accuracy=0.91\" or \"accuracy: 0.91\" in /no/such, which is not there (format KeyValue)"
     );
-    let problem = Metrics::open(&settings("TensorBoard"), &objectives(), None).err().unwrap();
-    assert!(problem.contains("needs the folder"), "{problem}");
+    let metrics =
+        Metrics::open(&settings("TensorBoard"), &objectives(), None, Path::new("/no/such")).unwrap();
+    assert_eq!(
+        metrics.looked_for("accuracy"),
+        "event files with a scalar accuracy below /no/such, which is not there (format TensorBoard)"
+    );
 }

@@ -8,4 +8,4 @@ mod tree;
 
 pub use leftovers::end_leftovers;
 pub(super) use spawn::{Launch, Running};
-pub(super) use tree::{become_reaper, end_descendants, is_written_to, reap_adopted};
+pub(super) use tree::{become_reaper, end_descendants, is_written_by_others, is_written_to, reap_adopted};

@@ -63,12 +63,22 @@ pub(in crate::agent) fn end_descendants(deadline: Instant) -> bool {
 
 /// Whether a process below the agent has a file below the folder open for writing.
 pub(in crate::agent) fn is_written_to(folder: &Path) -> bool {
-    descendants().into_iter().any(|pid| {
-        let pid = pid.as_raw_nonzero();
-        fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().any(|fd| {
-            fs::read_link(fd.path()).is_ok_and(|file| file.starts_with(folder))
-                && is_for_writing(&format!("/proc/{pid}/fdinfo/{}", fd.file_name().display()))
-        })
+    descendants().into_iter().any(|pid| writes(pid, |file| file.starts_with(folder)))
+}
+
+/// Whether a process that is not the agent, nor below it, has the file open for writing.
+pub(in crate::agent) fn is_written_by_others(file: &Path) -> bool {
+    let Ok(file) = file.canonicalize() else { return false };
+    let own = descendants();
+    processes().any(|pid| pid != getpid() && !own.contains(&pid) && writes(pid, |written| written == file))
+}
+
+/// Whether a process has such a file open for writing.
+fn writes(pid: Pid, is_such: impl Fn(&Path) -> bool) -> bool {
+    let pid = pid.as_raw_nonzero();
+    fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().any(|fd| {
+        fs::read_link(fd.path()).is_ok_and(|file| is_such(&file))
+            && is_for_writing(&format!("/proc/{pid}/fdinfo/{}", fd.file_name().display()))
     })
 }
 

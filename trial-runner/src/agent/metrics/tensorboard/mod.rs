@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::agent::process::is_written_by_others;
+
 use super::{FolderFormat, Format, Found, Reader, Reading, Settings, follow::Follow};
 use record::Records;
 
@@ -38,8 +40,18 @@ struct TensorBoard {
 
 struct EventFile {
     follow: Follow,
-    /// `None` once the file turned out to be damaged.
+    /// `None` when the file turned out to be damaged, or another trial's.
     records: Option<Records>,
+}
+
+impl EventFile {
+    /// What is there at `first` is not the trial's own, nor what comes up later while somebody else writes to it: trials
+    /// that run side by side may share a folder.
+    fn found(path: PathBuf, first: bool) -> Self {
+        let is_own = first || !is_written_by_others(&path);
+        let follow = if first { Follow::from_end(path) } else { Follow::from_start(path) };
+        Self { follow, records: is_own.then(Records::default) }
+    }
 }
 
 impl TensorBoard {
@@ -82,10 +94,8 @@ impl FolderFormat for TensorBoard {
         let mut steps: BTreeMap<i64, Vec<(String, f64)>> = BTreeMap::new();
         for path in paths {
             let first = self.first;
-            let file = self.files.entry(path.clone()).or_insert_with(|| EventFile {
-                follow: if first { Follow::from_end(path.clone()) } else { Follow::from_start(path.clone()) },
-                records: Some(Records::default()),
-            });
+            let file =
+                self.files.entry(path.clone()).or_insert_with(|| EventFile::found(path.clone(), first));
             let mut events = Vec::new();
             let mut damage = None;
             while let Some(records) = &mut file.records {
