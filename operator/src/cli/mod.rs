@@ -8,8 +8,11 @@ mod completions;
 mod crds;
 mod exit;
 mod help;
+mod init;
 mod man;
 mod shell;
+mod source;
+mod validate;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -63,6 +66,8 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Init),
+    Validate(validate::Validate),
     Crds(crds::Crds),
     Completions(completions::Completions),
     Man(man::Man),
@@ -71,6 +76,8 @@ enum Command {
 impl Command {
     fn run(self, shell: Shell) -> Result<Exit, Failure> {
         match self {
+            Self::Init(command) => command.run(shell),
+            Self::Validate(command) => command.run(shell),
             Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
             Self::Man(command) => command.run(shell),
