@@ -62,10 +62,29 @@ impl Trial {
     }
 }
 
+/// What ranks a trial, close together in memory so that a hundred thousand are looked through in no time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Where the trial stands.
+    pub state: TrialState,
+    /// Resource and first loss of its furthest report.
+    pub furthest: Option<(Resource, f64)>,
+}
+
+impl Standing {
+    fn of(trial: &Trial) -> Self {
+        let furthest = trial.last().and_then(|last| Some((last.resource, *last.losses.first()?)));
+        Self { state: trial.state, furthest }
+    }
+}
+
 /// All trials of a job, by index: trial `i` is at position `i`. No event costs more with more trials in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     trials: Vec<Trial>,
+    /// Of each trial.
+    standings: Vec<Standing>,
+    not_live: usize,
     /// By the fingerprint of their configuration, the first trial of each different one.
     tried: HashMap<u64, Vec<TrialIndex>>,
     different: usize,
@@ -80,6 +99,16 @@ impl History {
     /// One trial.
     pub fn get(&self, index: TrialIndex) -> Option<&Trial> {
         self.trials.get(index.at())
+    }
+
+    /// What ranks each trial, in the same order.
+    pub fn standings(&self) -> &[Standing] {
+        &self.standings
+    }
+
+    /// How many trials are not live: they ended or are paused.
+    pub fn not_live(&self) -> usize {
+        self.not_live
     }
 
     /// Index of the next trial.
@@ -107,6 +136,8 @@ impl History {
             alike.push(TrialIndex(self.trials.len() as u32));
             self.different += 1;
         }
+        self.not_live += usize::from(trial.state != TrialState::Live);
+        self.standings.push(Standing::of(&trial));
         self.trials.push(trial);
     }
 
@@ -115,14 +146,17 @@ impl History {
         let Some(trial) = self.trials.get_mut(index.at()) else { return };
         if let Err(place) = trial.reports.binary_search_by_key(&report.resource, |known| known.resource) {
             trial.reports.insert(place, report);
+            self.standings[index.at()] = Standing::of(trial);
         }
     }
 
     /// A trial stands elsewhere now. Nothing changes when there is no such trial.
     pub fn set_state(&mut self, index: TrialIndex, state: TrialState) {
-        if let Some(trial) = self.trials.get_mut(index.at()) {
-            trial.state = state;
-        }
+        let Some(trial) = self.trials.get_mut(index.at()) else { return };
+        self.not_live -= usize::from(trial.state != TrialState::Live);
+        self.not_live += usize::from(state != TrialState::Live);
+        trial.state = state;
+        self.standings[index.at()] = Standing::of(trial);
     }
 }
 
@@ -165,7 +199,12 @@ mod tests {
         assert_eq!(history.trials()[0].loss(), Some(0.3));
         assert_eq!(history.trials()[0].loss_at(Resource::new(2).unwrap()), Some(0.2));
         history.report(TrialIndex(1), at(1, 0.0));
+        assert_eq!(history.not_live(), 0);
         history.set_state(TrialIndex(0), TrialState::Paused);
-        assert_eq!(history.trials()[0].state, TrialState::Paused);
+        let furthest = Some((Resource::new(3).unwrap(), 0.3));
+        assert_eq!(history.standings(), [Standing { state: TrialState::Paused, furthest }]);
+        assert_eq!(history.not_live(), 1);
+        history.set_state(TrialIndex(0), TrialState::Live);
+        assert_eq!(history.not_live(), 0);
     }
 }

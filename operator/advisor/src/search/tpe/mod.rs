@@ -5,6 +5,7 @@
 //! with the largest l(x)/g(x) is proposed. Watanabe, "Tree-Structured Parzen Estimator: Understanding Its Algorithm
 //! Components" (2023), compares the choices made here.
 
+mod fronts;
 mod group;
 mod kernel;
 mod mixture;
@@ -20,7 +21,7 @@ use serde_json::{Map, Value};
 use self::{
     group::Group,
     mixture::{Bandwidth, Mixture},
-    split::{Split, finished, split},
+    split::{Split, split},
 };
 use super::{
     BuildSearcher, Context, Searcher,
@@ -67,7 +68,7 @@ impl Default for Options {
 
 /// Most of the other trials that g is made of: beyond it evenly thinned, so that no proposal takes longer for being
 /// late.
-const MOST_OTHERS: usize = 4096;
+const MOST_OTHERS: usize = 2048;
 
 fn build(context: &Context<'_>, options: &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>> {
     let options: Options = read_options(options)?;
@@ -98,10 +99,11 @@ impl Searcher for Tpe {
         history: &History,
         index: TrialIndex,
     ) -> Option<Configuration> {
-        if finished(history) < self.options.startup_trials {
+        if history.not_live() < self.options.startup_trials {
             return sobol::propose(&self.sequence, context, history, index);
         }
-        let split = split(history);
+        let mut split = split(history, context.objectives);
+        thin(&mut split.rest, MOST_OTHERS);
         let mut rng = rng::for_trial(context.seed, index, "tpe");
         let ranked: Vec<Vec<Vec<f64>>> = self
             .groups
@@ -125,7 +127,7 @@ impl Searcher for Tpe {
 
     fn explain(&self, _: &Context<'_>, history: &History) -> String {
         let together = if self.options.multivariate { "together" } else { "one by one" };
-        let ended = finished(history);
+        let ended = history.not_live();
         let startup = self.options.startup_trials;
         if ended < startup {
             return format!(
@@ -140,6 +142,17 @@ impl Searcher for Tpe {
             split::good_among(ended),
         )
     }
+}
+
+/// Leaves at most `most`, at equal distances counted from the newest, which stays.
+fn thin(positions: &mut Vec<usize>, most: usize) {
+    let step = positions.len().div_ceil(most).max(1);
+    let newest = positions.len().saturating_sub(1);
+    let mut at = 0;
+    positions.retain(|_| {
+        at += 1;
+        (newest + 1 - at) % step == 0
+    });
 }
 
 impl Tpe {
@@ -158,12 +171,7 @@ impl Tpe {
             positions.iter().map(|at| &history.trials()[*at]).filter(has_group).collect()
         };
         let good = Mixture::new(group, &trials_of(&split.good), bandwidth);
-        let others = trials_of(&split.rest);
-        let step = others.len().div_ceil(MOST_OTHERS).max(1);
-        // Counted from the newest: those stay.
-        let others: Vec<&Trial> = others.into_iter().rev().step_by(step).collect();
-        let others: Vec<&Trial> = others.into_iter().rev().collect();
-        let others = Mixture::new(group, &others, bandwidth);
+        let others = Mixture::new(group, &trials_of(&split.rest), bandwidth);
         let draws: Vec<Vec<f64>> = (0..self.options.candidates)
             .map(|_| {
                 let draw = good.sample(group, rng);

@@ -1,8 +1,12 @@
 //! Which trials were good.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
-use crate::history::{History, TrialState};
+use super::fronts;
+use crate::{
+    Resource,
+    history::{History, Standing, TrialState},
+};
 
 /// The trials' positions in the history, each list in order of creation.
 #[derive(Debug, Default, PartialEq)]
@@ -13,21 +17,42 @@ pub(super) struct Split {
     pub(super) rest: Vec<usize>,
 }
 
-/// A finished trial to be ranked: smaller is better.
-#[derive(Clone, Copy)]
-struct Ranked<'a> {
+/// A trial with a result: smaller is better.
+#[derive(Clone, Copy, Debug)]
+struct Ranked {
     at: usize,
     class: Class,
-    losses: &'a [f64],
+    /// The first objective's.
+    loss: f64,
 }
 
 /// Trials of an earlier class are better than those of a later one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
     Completed,
     /// Ended or paused before its end: those that went further first.
-    Partial(std::cmp::Reverse<u64>),
-    Failed,
+    Partial(Reverse<Resource>),
+}
+
+impl Ranked {
+    fn new(at: usize, standing: Standing) -> Option<Self> {
+        let (resource, loss) = standing.furthest?;
+        let class = match standing.state {
+            TrialState::Live | TrialState::Failed => return None,
+            TrialState::Completed => Class::Completed,
+            TrialState::Stopped | TrialState::Paused => Class::Partial(Reverse(resource)),
+        };
+        Some(Self { at, class, loss })
+    }
+
+    fn told(self, history: &History) -> fronts::Told<'_> {
+        let losses = history.trials()[self.at].last().map_or(&[][..], |report| &report.losses);
+        fronts::Told { at: self.at, class: self.class, losses }
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.class.cmp(&other.class).then(self.loss.total_cmp(&other.loss)).then(self.at.cmp(&other.at))
+    }
 }
 
 /// The share of finished trials that are good, and the most that are (Optuna's; Bergstra et al. 2011 have 15 %).
@@ -35,104 +60,23 @@ pub(super) fn good_among(finished: usize) -> usize {
     finished.div_ceil(10).min(25)
 }
 
-/// Trials that are not live.
-pub(super) fn finished(history: &History) -> usize {
-    history.trials().iter().filter(|trial| trial.state != TrialState::Live).count()
-}
-
 /// Splits the trials by what came of them. With several objectives the better fronts come first, and within the
 /// last one that fits in part, the trials that stand apart from the others.
-pub(super) fn split(history: &History) -> Split {
-    let mut ranked: Vec<Ranked> = Vec::with_capacity(history.trials().len());
-    for (at, trial) in history.trials().iter().enumerate() {
-        let last = trial.last();
-        let losses = last.map_or(&[][..], |report| &report.losses);
-        let class = match (trial.state, last) {
-            (TrialState::Live, _) => continue,
-            (TrialState::Failed, _) | (_, None) => Class::Failed,
-            (TrialState::Completed, Some(_)) => Class::Completed,
-            (TrialState::Stopped | TrialState::Paused, Some(report)) => {
-                Class::Partial(std::cmp::Reverse(report.resource.get()))
-            }
-        };
-        ranked.push(Ranked { at, class, losses });
-    }
-    let wanted = good_among(ranked.len());
-    ranked.retain(|trial| trial.class != Class::Failed);
-    let mut good = best(ranked, wanted);
+pub(super) fn split(history: &History, objectives: usize) -> Split {
+    let wanted = good_among(history.not_live());
+    let standings = history.standings().iter().enumerate();
+    let mut ranked: Vec<Ranked> = standings.filter_map(|(at, standing)| Ranked::new(at, *standing)).collect();
+    let mut good = if objectives == 1 {
+        if wanted > 0 && wanted < ranked.len() {
+            ranked.select_nth_unstable_by(wanted - 1, Ranked::order);
+        }
+        ranked.iter().take(wanted).map(|trial| trial.at).collect()
+    } else {
+        fronts::best(ranked.into_iter().map(|trial| trial.told(history)).collect(), wanted)
+    };
     good.sort_unstable();
     let is_good = |at: &usize| good.binary_search(at).is_ok();
     Split { rest: (0..history.trials().len()).filter(|at| !is_good(at)).collect(), good }
-}
-
-fn best(mut ranked: Vec<Ranked>, wanted: usize) -> Vec<usize> {
-    if wanted == 0 || ranked.is_empty() {
-        return vec![];
-    }
-    let by_first = |a: &Ranked, b: &Ranked| {
-        let losses = a.losses.iter().zip(b.losses).map(|(a, b)| a.total_cmp(b));
-        a.class.cmp(&b.class).then(losses.fold(Ordering::Equal, Ordering::then)).then(a.at.cmp(&b.at))
-    };
-    if ranked.iter().all(|trial| trial.losses.len() == 1) {
-        if wanted < ranked.len() {
-            ranked.select_nth_unstable_by(wanted - 1, by_first);
-        }
-        return ranked.iter().take(wanted).map(|trial| trial.at).collect();
-    }
-    ranked.sort_unstable_by(by_first);
-    let mut good = Vec::with_capacity(wanted);
-    while good.len() < wanted && !ranked.is_empty() {
-        let (front, behind) = first_front(ranked);
-        let room = wanted - good.len();
-        good.extend(spread(front, room).into_iter().map(|trial| trial.at));
-        ranked = behind;
-    }
-    good
-}
-
-/// The trials of the best class that no other of it dominates, and all others. In the order of their losses, a trial
-/// can only be dominated by an earlier one.
-fn first_front(ranked: Vec<Ranked>) -> (Vec<Ranked>, Vec<Ranked>) {
-    let mut front: Vec<Ranked> = Vec::new();
-    let mut behind = Vec::new();
-    for trial in ranked {
-        let dominates = |other: &Ranked| other.losses.iter().zip(trial.losses).all(|(o, t)| o <= t);
-        if front.iter().any(|other| other.class != trial.class || dominates(other)) {
-            behind.push(trial);
-        } else {
-            front.push(trial);
-        }
-    }
-    (front, behind)
-}
-
-/// At most `room` of a front: the ones with the most room around them (crowding distance, Deb et al. 2002).
-fn spread(mut front: Vec<Ranked<'_>>, room: usize) -> Vec<Ranked<'_>> {
-    if front.len() <= room {
-        return front;
-    }
-    let objectives = front.first().map_or(0, |trial| trial.losses.len());
-    let mut distance = vec![0.0; front.len()];
-    let mut order: Vec<usize> = (0..front.len()).collect();
-    for objective in 0..objectives {
-        let loss = |at: usize| front[at].losses[objective];
-        order.sort_by(|a, b| loss(*a).total_cmp(&loss(*b)));
-        let width = loss(order[order.len() - 1]) - loss(order[0]);
-        distance[order[0]] = f64::INFINITY;
-        distance[order[order.len() - 1]] = f64::INFINITY;
-        for around in order.windows(3).filter(|_| width > 0.0) {
-            distance[around[1]] += (loss(around[2]) - loss(around[0])) / width;
-        }
-    }
-    order.sort_by(|a, b| distance[*b].total_cmp(&distance[*a]).then(front[*a].at.cmp(&front[*b].at)));
-    order.truncate(room);
-    order.sort_unstable();
-    let mut at = 0;
-    front.retain(|_| {
-        at += 1;
-        order.binary_search(&(at - 1)).is_ok()
-    });
-    front
 }
 
 #[cfg(test)]
@@ -185,14 +129,14 @@ mod tests {
         // Each further failure of many makes room for one more good trial in ten.
         let good_of = |finished: usize| {
             let failures = vec![(Failed, &[] as &[(u64, &[f64])]); finished - 6];
-            split(&history(&[trials, &failures].concat())).good
+            split(&history(&[trials, &failures].concat()), 1).good
         };
         assert_eq!(good_of(10), [5]);
         assert_eq!(good_of(20), [4, 5]);
         assert_eq!(good_of(30), [3, 4, 5]);
         assert_eq!(good_of(40), [2, 3, 4, 5]);
         assert_eq!(good_of(90), [2, 3, 4, 5]);
-        let rest = split(&history(trials)).rest;
+        let rest = split(&history(trials), 1).rest;
         assert_eq!(rest, [0, 1, 2, 3, 4, 6]);
     }
 
@@ -210,7 +154,7 @@ mod tests {
         losses[4] = [0.0, 2.0];
         losses[9] = [2.0, 0.0];
         losses[20] = [1.0, 1.0];
-        assert_eq!(split(&completed(&losses)).good, [4, 9, 20]);
+        assert_eq!(split(&completed(&losses), 2).good, [4, 9, 20]);
     }
 
     #[test]
@@ -220,6 +164,6 @@ mod tests {
         for (at, x) in [(3, 0.0), (5, 0.49), (8, 0.5), (13, 0.51), (21, 1.0)] {
             losses[at] = [x, 1.0 - x];
         }
-        assert_eq!(split(&completed(&losses)).good, [3, 5, 21]);
+        assert_eq!(split(&completed(&losses), 2).good, [3, 5, 21]);
     }
 }
