@@ -6,6 +6,7 @@
 //! - [`space`]: the parameters, and their encoding to the unit cube and back
 //! - [`history`]: what has been tried and what came of it
 //! - [`search`]: what proposes configurations (one file and one line of registration each)
+//! - [`importance`]: which parameters made the difference
 //! - [`schedule`]: what decides how far a trial goes (likewise)
 //! - [`stopping`]: rules that end a trial by its own reports, beside any scheduler
 //! - [`advisor`]: all of these for one job, behind one door
@@ -18,6 +19,7 @@ pub mod advisor;
 pub mod error;
 pub mod history;
 pub mod ids;
+pub mod importance;
 pub mod registry;
 pub mod rng;
 pub mod schedule;
