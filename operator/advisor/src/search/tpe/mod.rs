@@ -151,7 +151,7 @@ fn thin(positions: &mut Vec<usize>, most: usize) {
     let mut at = 0;
     positions.retain(|_| {
         at += 1;
-        (newest + 1 - at) % step == 0
+        (newest + 1 - at).is_multiple_of(step)
     });
 }
 

@@ -55,9 +55,9 @@ impl Ranked {
     }
 }
 
-/// The share of finished trials that are good, and the most that are (Optuna's; Bergstra et al. 2011 have 15 %).
+/// The share of finished trials that are good, and the most that are.
 pub(super) fn good_among(finished: usize) -> usize {
-    finished.div_ceil(10).min(25)
+    (3 * finished).div_ceil(20).min(50)
 }
 
 /// Splits the trials by what came of them. With several objectives the better fronts come first, and within the
@@ -110,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_is_good_up_to_25() {
-        assert_eq!([0, 1, 10, 11, 240, 250, 9999].map(good_among), [0, 1, 1, 2, 24, 25, 25]);
+    fn three_in_twenty_are_good_up_to_50() {
+        assert_eq!([0, 1, 6, 7, 20, 21, 333, 9999].map(good_among), [0, 1, 1, 2, 3, 4, 50, 50]);
     }
 
     #[test]
@@ -126,15 +126,15 @@ mod tests {
             (Completed, &[(9, &[5.0])]),
             (Completed, &[]),
         ];
-        // Each further failure of many makes room for one more good trial in ten.
+        // More failures make room for more good trials.
         let good_of = |finished: usize| {
             let failures = vec![(Failed, &[] as &[(u64, &[f64])]); finished - 6];
             split(&history(&[trials, &failures].concat()), 1).good
         };
-        assert_eq!(good_of(10), [5]);
-        assert_eq!(good_of(20), [4, 5]);
-        assert_eq!(good_of(30), [3, 4, 5]);
-        assert_eq!(good_of(40), [2, 3, 4, 5]);
+        assert_eq!(good_of(6), [5]);
+        assert_eq!(good_of(7), [4, 5]);
+        assert_eq!(good_of(20), [3, 4, 5]);
+        assert_eq!(good_of(21), [2, 3, 4, 5]);
         assert_eq!(good_of(90), [2, 3, 4, 5]);
         let rest = split(&history(trials), 1).rest;
         assert_eq!(rest, [0, 1, 2, 3, 4, 6]);
@@ -150,20 +150,20 @@ mod tests {
     #[test]
     fn with_two_objectives_the_front_is_good() {
         // Three on the front, the others behind it.
-        let mut losses = vec![[3.0, 3.0]; 27];
+        let mut losses = vec![[3.0, 3.0]; 20];
         losses[4] = [0.0, 2.0];
         losses[9] = [2.0, 0.0];
-        losses[20] = [1.0, 1.0];
-        assert_eq!(split(&completed(&losses), 2).good, [4, 9, 20]);
+        losses[15] = [1.0, 1.0];
+        assert_eq!(split(&completed(&losses), 2).good, [4, 9, 15]);
     }
 
     #[test]
     fn of_a_front_that_does_not_fit_the_spread_out_are_good() {
-        // All on one front; 0.5 is close to its neighbours, the ends and 0.8 are not.
-        let mut losses: Vec<[f64; 2]> = vec![[9.0, 9.0]; 25];
-        for (at, x) in [(3, 0.0), (5, 0.49), (8, 0.5), (13, 0.51), (21, 1.0)] {
+        // All on one front; the ends have nobody beyond them, and 0.49 and 0.51 the most room of the others.
+        let mut losses: Vec<[f64; 2]> = vec![[9.0, 9.0]; 20];
+        for (at, x) in [(3, 0.0), (5, 0.49), (8, 0.5), (13, 0.51), (17, 1.0)] {
             losses[at] = [x, 1.0 - x];
         }
-        assert_eq!(split(&completed(&losses), 2).good, [3, 5, 21]);
+        assert_eq!(split(&completed(&losses), 2).good, [3, 5, 17]);
     }
 }
