@@ -63,12 +63,8 @@ fn it_learns_where_trials_fail() {
     }
     let failed = |trials: &[Trial]| trials.iter().filter(|trial| trial.state == TrialState::Failed).count();
     let (first, last) = history.trials().split_at(40);
-    assert!(
-        failed(last) < 5 && 5 < failed(first),
-        "{} of the first 40 failed, {} of the last",
-        failed(first),
-        failed(last)
-    );
+    // Of 40 random draws 20 would fail.
+    assert!(failed(last) < 10, "{} of the first 40 failed, {} of the last", failed(first), failed(last));
 }
 
 #[test]
