@@ -4,9 +4,11 @@
 //! - [`simulate`]: jobs in virtual time
 //! - [`view`]: a job as people and programs look at it
 //! - [`plot`]: the same as pictures
+//! - [`local`]: jobs on this machine
 //! - [`cli`]: the command line
 
 pub mod cli;
+pub mod local;
 pub mod plan;
 pub mod plot;
 pub mod simulate;

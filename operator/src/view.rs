@@ -3,10 +3,14 @@
 //! Pure data. Whatever keeps a job (a store on this machine, a simulation, a cluster) gives a [`JobView`]; every table,
 //! plot and export is made of one.
 
+mod recall;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use temper_advisor::space::{Configuration, Space};
+
+pub use recall::{Recalled, counts_view, trial_view};
 
 /// A job and all its trials.
 #[derive(Clone, Debug, Serialize)]

@@ -5,8 +5,11 @@ use clap::builder::{StyledStr, Styles};
 use super::{Invoked, shell::style};
 
 /// Every command that help shows, in the order of a job's life.
-const GROUPS: &[(&str, &[&str])] =
-    &[("Write a job", &["init", "validate"]), ("Set-up", &["crds", "completions", "man"])];
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Write a job", &["init", "validate"]),
+    ("Tune", &["run"]),
+    ("Set-up", &["crds", "completions", "man"]),
+];
 
 /// Width of the column of command names.
 const NAME_WIDTH: usize = 11;

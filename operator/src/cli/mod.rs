@@ -4,12 +4,14 @@
 //! code that knows nothing of terminals. To add one: its file, its line in [`Command`] and in [`Command::run`],
 //! and its name in one of the groups of [`help`].
 
+mod agent;
 mod completions;
 mod crds;
 mod exit;
 mod help;
 mod init;
 mod man;
+mod run;
 mod shell;
 mod source;
 mod validate;
@@ -68,6 +70,8 @@ struct Global {
 enum Command {
     Init(init::Init),
     Validate(validate::Validate),
+    Agent(agent::Agent),
+    Run(run::Run),
     Crds(crds::Crds),
     Completions(completions::Completions),
     Man(man::Man),
@@ -78,6 +82,8 @@ impl Command {
         match self {
             Self::Init(command) => command.run(shell),
             Self::Validate(command) => command.run(shell),
+            Self::Agent(command) => command.run(),
+            Self::Run(command) => command.run(shell),
             Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
             Self::Man(command) => command.run(shell),

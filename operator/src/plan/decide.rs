@@ -23,6 +23,18 @@ pub fn plan(state: &mut JobState, now: Millis) -> Vec<Action> {
     actions
 }
 
+/// Whether a job that its budget ended would not be over with the budget it has now.
+pub fn may_reopen(state: &mut JobState, now: Millis) -> bool {
+    let by_budget = state.outcome.as_ref().is_some_and(|outcome| match outcome.reason {
+        FinishReason::TargetReached | FinishReason::SearchSpaceExhausted => false,
+        FinishReason::MaxTrialsReached
+        | FinishReason::MaxDurationReached
+        | FinishReason::TooManyFailedTrials
+        | FinishReason::NoTrialSucceeded => true,
+    });
+    by_budget && finish(state, now).is_none()
+}
+
 fn next_action(state: &mut JobState, now: Millis) -> Option<Action> {
     if state.outcome.is_some() {
         return wind_up(state);
@@ -39,7 +51,9 @@ fn next_action(state: &mut JobState, now: Millis) -> Option<Action> {
     if state.suspended {
         return unasked(state).map(|trial| Action::Pause { trial });
     }
-    if let Some(trial) = state.next_pending(now) {
+    // After parallelism was lowered more trials may be live than places are left.
+    let has_place = state.counts.running < state.rules.budget.parallelism;
+    if let Some(trial) = state.next_pending(now).filter(|_| has_place) {
         return Some(Action::Start { trial, attempt: state.trials[trial.at()].attempts + 1 });
     }
     // Finding the space exhausted may be what ends the job.

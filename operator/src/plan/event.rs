@@ -88,6 +88,8 @@ pub enum Action {
 pub enum Observation {
     /// An executor took the job up: at its beginning, and again after each interruption.
     Opened,
+    /// A job that was over goes on: its budget was raised.
+    Reopened,
     /// A worker reported metrics.
     Reported {
         /// Of which trial.

@@ -1,69 +1,10 @@
 //! What a decision needs to know of a job besides its trials.
 
-use std::time::Duration;
+use temper_advisor::{Invalid, advisor::Advisor, stopping::StopRules};
+use temper_crds::job::Job;
+pub use temper_crds::job::{Budget, Goal, Objective, Strategy};
 
-use temper_advisor::stopping::StopRules;
-
-/// Which way an objective improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// Smaller is better.
-    Minimize,
-    /// Larger is better.
-    Maximize,
-}
-
-/// Which of a trial's reports is its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Strategy {
-    /// The furthest: what the final checkpoint has.
-    #[default]
-    Latest,
-    /// The best up to there.
-    Best,
-}
-
-/// What is optimised.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Objective {
-    /// Name of the metric.
-    pub metric: String,
-    /// Which way.
-    pub goal: Goal,
-    /// Good enough: the job ends when a trial reaches it.
-    pub target: Option<f64>,
-    /// Which report counts.
-    pub strategy: Strategy,
-}
-
-impl Objective {
-    /// The metric as a loss: smaller is better.
-    pub fn loss(&self, value: f64) -> f64 {
-        match self.goal {
-            Goal::Minimize => value,
-            Goal::Maximize => -value,
-        }
-    }
-
-    /// The metric that a loss stands for; the inverse of [`Objective::loss`].
-    pub fn value(&self, loss: f64) -> f64 {
-        self.loss(loss)
-    }
-}
-
-/// How much a job may use. All of it may change while the job runs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Budget {
-    /// Trials created, failed ones included.
-    pub max_trials: Option<u32>,
-    /// Trials that hold a worker at once, at least 1.
-    pub parallelism: u32,
-    /// Time in which the job was not suspended.
-    pub max_duration: Option<Duration>,
-    /// The job fails when more trials than this have failed. `None`: when the first
-    /// [`FAILURES_BEFORE_GIVING_UP`] trials to end have all failed.
-    pub max_failed_trials: Option<u32>,
-}
+use super::state::JobState;
 
 /// Without `maxFailedTrials`, a job whose first trials all fail is taken to be broken: further trials would burn
 /// the budget and show nothing new.
@@ -74,7 +15,7 @@ pub const FAILURES_BEFORE_GIVING_UP: u32 = 5;
 pub struct Rules {
     /// At least one; the first is the one that schedulers and stopping rules judge.
     pub objectives: Vec<Objective>,
-    /// How much the job may use.
+    /// How much the job may use. All of it may change while the job runs.
     pub budget: Budget,
     /// How often a failed trial is tried again.
     pub retries: u32,
@@ -82,4 +23,26 @@ pub struct Rules {
     pub stopping: StopRules,
     /// How many finished trials are kept in full; `None`: all.
     pub retention: Option<u32>,
+}
+
+impl From<&Job> for Rules {
+    fn from(job: &Job) -> Self {
+        Self {
+            objectives: job.objectives.clone(),
+            budget: job.budget.clone(),
+            retries: job.trial.retries,
+            stopping: job.stop_rules.clone(),
+            retention: Some(job.retention),
+        }
+    }
+}
+
+impl JobState {
+    /// The job of a manifest, to which nothing has happened yet.
+    ///
+    /// # Errors
+    /// What is wrong with the search or the scheduler; a [`Job`] was found to be right in both.
+    pub fn of(job: &Job) -> Result<Self, Vec<Invalid>> {
+        Ok(Self::new(Rules::from(job), Advisor::new(job.settings.clone())?))
+    }
 }

@@ -256,6 +256,10 @@ impl JobState {
                 self.active_before = self.active_millis(self.last_event);
                 self.active_since = (!self.suspended && self.outcome.is_none()).then_some(at);
             }
+            Observation::Reopened => {
+                self.outcome = None;
+                self.active_since = (!self.suspended).then_some(at);
+            }
             Observation::Suspended { suspended } => {
                 self.active_before = self.active_millis(at);
                 self.suspended = *suspended;

@@ -4,7 +4,6 @@
 
 pub mod auto;
 pub mod fresh;
-pub mod gp;
 pub mod grid;
 pub mod random;
 pub mod sobol;
@@ -61,14 +60,8 @@ pub trait Searcher: Send {
 pub type BuildSearcher = fn(&Context<'_>, &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>>;
 
 /// Every searcher, in the order users see them.
-pub static SEARCHERS: &[Registration<BuildSearcher>] = &[
-    auto::REGISTRATION,
-    random::REGISTRATION,
-    sobol::REGISTRATION,
-    grid::REGISTRATION,
-    tpe::REGISTRATION,
-    gp::REGISTRATION,
-];
+pub static SEARCHERS: &[Registration<BuildSearcher>] =
+    &[auto::REGISTRATION, random::REGISTRATION, sobol::REGISTRATION, grid::REGISTRATION, tpe::REGISTRATION];
 
 /// The searcher of this name.
 ///

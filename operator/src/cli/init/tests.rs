@@ -38,7 +38,10 @@ fn enter_takes_every_guess_but_what_has_none_is_asked_for() {
     let (plan, asked) = answered("\nd.csv\n\n\n\n\n");
     let plan = plan.expect("a plan");
     assert_eq!(domains(&plan), ["lr=0.0001..0.1:log", "width=16..256:log", "data=d.csv"]);
-    assert_eq!((plan.metric.as_str(), plan.minimize, plan.trials, plan.parallelism), ("accuracy", false, 40, 2));
+    assert_eq!(
+        (plan.metric.as_str(), plan.minimize, plan.trials, plan.parallelism),
+        ("accuracy", false, 40, 2)
+    );
     assert!(asked.contains("--data                   needs a value"), "{asked}");
 }
 

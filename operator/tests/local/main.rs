@@ -1,0 +1,9 @@
+//! `temper run` as a user runs it: the real program, real agents, real processes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod commands;
+mod interruption;
+mod killing;
+mod stores;
+mod world;
