@@ -40,7 +40,8 @@ fn every_example_has_a_test_and_is_valid() {
 
 #[test]
 fn the_built_in_runner_tunes_fashion_mnist() {
-    let changes = [("maxTrials: 20", "maxTrials: 3"), ("--subset=54000", "--subset=2000"), ("max: 9", "max: 3")];
+    let short = "--data=fashion-mnist, --subset=3000";
+    let changes = [("maxTrials: 20", "maxTrials: 3"), ("--data=fashion-mnist", short), ("value: 9", "value: 3")];
     let (_store, trials) = trials("fashion-mnist", &changes);
     assert_eq!(trials.len(), 3);
     assert!(trials.iter().any(|trial| metric(trial, "accuracy") > 0.5), "{trials:?}");

@@ -4,6 +4,7 @@
 
 pub mod auto;
 pub mod fresh;
+pub mod gp;
 pub mod grid;
 pub mod random;
 pub mod sobol;
@@ -60,8 +61,14 @@ pub trait Searcher: Send {
 pub type BuildSearcher = fn(&Context<'_>, &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>>;
 
 /// Every searcher, in the order users see them.
-pub static SEARCHERS: &[Registration<BuildSearcher>] =
-    &[auto::REGISTRATION, random::REGISTRATION, sobol::REGISTRATION, grid::REGISTRATION, tpe::REGISTRATION];
+pub static SEARCHERS: &[Registration<BuildSearcher>] = &[
+    auto::REGISTRATION,
+    random::REGISTRATION,
+    sobol::REGISTRATION,
+    grid::REGISTRATION,
+    tpe::REGISTRATION,
+    gp::REGISTRATION,
+];
 
 /// The searcher of this name.
 ///

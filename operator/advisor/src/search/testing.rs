@@ -1,5 +1,7 @@
 //! What the searchers' tests share: jobs in miniature.
 
+use std::f64::consts::PI;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::{Context, Searcher, searcher};
@@ -104,6 +106,62 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+pub(crate) fn branin_space() -> Space {
+    space(vec![parameter("x", float(-5.0, 10.0)), parameter("y", float(0.0, 15.0))])
+}
+
+pub(crate) fn branin(c: &Configuration) -> f64 {
+    let (x, y) = (number(c, "x"), number(c, "y"));
+    let (b, r, t) = (5.1 / (4.0 * PI * PI), 5.0 / PI, 1.0 / (8.0 * PI));
+    (y - b * x * x + r * x - 6.0).powi(2) + 10.0 * (1.0 - t) * x.cos() + 10.0
+}
+
+pub(crate) fn hartmann6(c: &Configuration) -> f64 {
+    const A: [[f64; 6]; 4] = [
+        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
+        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
+        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
+        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
+    ];
+    const P: [[f64; 6]; 4] = [
+        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
+        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
+        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
+        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
+    ];
+    let x: Vec<f64> = (0..6).map(|d| number(c, &format!("x{d}"))).collect();
+    let terms = A.iter().zip(P).zip([1.0, 1.2, 3.0, 3.2]).map(|((a, p), alpha)| {
+        alpha * (-a.iter().zip(p).zip(&x).map(|((a, p), x)| a * (x - p).powi(2)).sum::<f64>()).exp()
+    });
+    -terms.sum::<f64>()
+}
+
+/// A network's training in miniature: the best optimizer is sgd with a momentum near 0.9.
+pub(crate) fn training_space() -> Space {
+    space(vec![
+        parameter("optimizer", choice(&["sgd", "adam", "rmsprop"])),
+        parameter("rate", log(1e-5, 1.0)),
+        when(parameter("momentum", float(0.0, 0.99)), "optimizer", &[text("sgd"), text("rmsprop")]),
+        when(parameter("beta", float(0.8, 0.999)), "optimizer", &[text("adam")]),
+        parameter("layers", int(1, 8)),
+        parameter("units", int(16, 512)),
+        parameter("activation", choice(&["relu", "tanh", "gelu", "silu"])),
+    ])
+}
+
+pub(crate) fn training(c: &Configuration) -> f64 {
+    let of = |name: &str, best: f64, scale: f64| ((number(c, name) - best) / scale).powi(2);
+    let rate = number(c, "rate").log10();
+    let written = |name: &str| c.get(name).unwrap().to_string();
+    let optimizer = match written("optimizer").as_str() {
+        "sgd" => (rate + 1.5).powi(2) + of("momentum", 0.9, 0.2),
+        "rmsprop" => 0.5 + (rate + 3.0).powi(2) + of("momentum", 0.5, 0.5),
+        _ => 0.3 + (rate + 3.0).powi(2) + of("beta", 0.9, 0.1),
+    };
+    let activation = if written("activation") == "gelu" { 0.0 } else { 0.4 };
+    optimizer + activation + of("layers", 5.0, 3.0) + of("units", 300.0, 200.0)
+}
+
 /// Every searcher, with options that let it learn soon.
 pub(crate) fn every() -> Vec<(&'static str, Json)> {
     let none = || json!({});
@@ -113,5 +171,6 @@ pub(crate) fn every() -> Vec<(&'static str, Json)> {
         ("Grid", none()),
         ("TPE", json!({"startupTrials": 4})),
         ("TPE", json!({"startupTrials": 4, "multivariate": false})),
+        ("GaussianProcess", json!({"startupTrials": 14, "candidates": 16})),
     ]
 }
