@@ -3,7 +3,7 @@
 use schemars::schema_for;
 use serde_json::{Map, Value};
 
-use super::{BuildSearcher, Context, Searcher};
+use super::{BuildSearcher, Context, Searcher, gp, grid, random, sobol, tpe};
 use crate::{
     Invalid, TrialIndex,
     history::History,
@@ -31,8 +31,7 @@ fn build(context: &Context<'_>, options: &Map<String, Value>) -> Result<Box<dyn 
         let hint = "Auto has no options: name the algorithm in search.algorithm to set its own";
         wrong.into_iter().map(|invalid| Invalid::new(invalid.field, hint)).collect::<Vec<_>>()
     })?;
-    let (name, why) = choose(context);
-    let chosen = super::searcher(name).or_else(|_| super::searcher("TPE")).map_err(|error| vec![error])?;
+    let (chosen, why) = choose(context);
     Ok(Box::new(Auto { chosen: (chosen.build)(context, &Map::new())?, name: chosen.name, why }))
 }
 
@@ -58,44 +57,44 @@ impl Searcher for Auto {
 }
 
 /// Which searcher, and why: the first of these that holds.
-pub fn choose(context: &Context<'_>) -> (&'static str, String) {
+pub fn choose(context: &Context<'_>) -> (&'static Registration<BuildSearcher>, String) {
     let space = context.space;
     let size = space.cardinality();
     if size == Some(1) {
-        return ("Random", "there is a single configuration".to_owned());
+        return (&random::REGISTRATION, "there is a single configuration".to_owned());
     }
     let budget = context.max_trials;
     if let Some(size) = size.filter(|size| *size <= budget.map_or(COVERED, u128::from)) {
-        return ("Grid", format!("all {size} configurations fit the budget"));
+        return (&grid::REGISTRATION, format!("all {size} configurations fit the budget"));
     }
     if let Some(max) = budget.filter(|max| *max <= context.parallelism) {
         return (
-            "Sobol",
+            &sobol::REGISTRATION,
             format!("all {max} trials start before any has ended: there is nothing to learn from"),
         );
     }
     if context.objectives > 1 {
-        return ("TPE", format!("there are {} objectives", context.objectives));
+        return (&tpe::REGISTRATION, format!("there are {} objectives", context.objectives));
     }
     if let Some(parameter) =
         space.parameters().iter().find(|p| matches!(p.domain, Domain::Architecture { .. }))
     {
-        return ("TPE", format!("{} is an architecture", parameter.name));
+        return (&tpe::REGISTRATION, format!("{} is an architecture", parameter.name));
     }
     let Some(max) = budget.filter(|max| *max <= FEW_TRIALS) else {
-        return ("TPE", format!("the budget allows more than {FEW_TRIALS} trials"));
+        return (&tpe::REGISTRATION, format!("the budget allows more than {FEW_TRIALS} trials"));
     };
     if context.parallelism >= MANY_AT_ONCE {
-        return ("TPE", format!("{} trials run at once", context.parallelism));
+        return (&tpe::REGISTRATION, format!("{} trials run at once", context.parallelism));
     }
     let all = space.dimensions().len();
     let awkward = awkward_dimensions(space);
     if 2 * awkward > all {
-        return ("TPE", format!("{awkward} of {all} dimensions are conditional or unordered"));
+        return (&tpe::REGISTRATION, format!("{awkward} of {all} dimensions are conditional or unordered"));
     }
     let numeric = all - awkward;
     (
-        "GaussianProcess",
+        &gp::REGISTRATION,
         format!("{numeric} of {all} dimensions are ordered and always active, and {max} trials are few"),
     )
 }

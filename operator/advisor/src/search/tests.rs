@@ -108,7 +108,7 @@ fn auto_says_what_it_chose_and_why() {
     let layers = crate::space::Domain::architecture(vec![vec![text("a"), text("b")]; 20]).unwrap();
     let layers = space(vec![parameter("layers", layers)]);
     let chosen = |space: &Space, objectives, max_trials, parallelism| {
-        auto::choose(&Context { space, objectives, seed: 0, max_trials, parallelism }).0
+        auto::choose(&Context { space, objectives, seed: 0, max_trials, parallelism }).0.name
     };
     assert_eq!(chosen(&single, 1, Some(10), 1), "Random");
     assert_eq!(chosen(&small(), 1, Some(16), 1), "Grid");
