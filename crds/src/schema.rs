@@ -24,7 +24,8 @@ fn frozen_message(field: &str) -> String {
     )
 }
 
-/// A value of a parameter: anything. (A structural schema cannot say "text, number, boolean or list".)
+/// A value of a parameter: anything. A structural schema cannot say "text, number, boolean or list", and rules cannot
+/// see what has no type, not even whether it is there.
 pub(crate) fn any(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"x-kubernetes-preserve-unknown-fields": true})
 }
@@ -55,9 +56,10 @@ pub(crate) fn values_by_name(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "additionalProperties": any(generator)})
 }
 
-/// Configurations, in part or whole.
+/// Configurations, in part or whole. Objects of any fields rather than maps of any values: rules cannot see the
+/// latter, and could not keep them from being changed.
 pub(crate) fn points(generator: &mut SchemaGenerator) -> Schema {
-    list(&values_by_name(generator))
+    list(&free_map(generator))
 }
 
 /// Settings that are described elsewhere.

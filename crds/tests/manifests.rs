@@ -9,10 +9,14 @@ fn committed_manifests_are_what_is_generated() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
     let generated = manifests().expect("definitions can be written as YAML");
     for (name, yaml) in &generated {
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(folder.join(name), yaml).expect("the folder can be written");
+        }
         let committed = fs::read_to_string(folder.join(name)).unwrap_or_default();
         assert!(
             committed == *yaml,
-            "crds/manifests/{name} is out of date: run `cargo run --bin temper -- crds --out crds/manifests`"
+            "crds/manifests/{name} is out of date: run `UPDATE=1 cargo test -p temper-crds --test manifests`, or \
+             `temper crds --out crds/manifests`"
         );
     }
     let files = fs::read_dir(&folder).expect("the folder is there").count();

@@ -43,6 +43,7 @@ use crate::schema::{self, frozen, frozen_option};
     derive = "PartialEq",
     shortname = "tj",
     category = "temper",
+    validation = Rule::new("size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')").message("the name must be a DNS label: no dots, at most 63 characters; it becomes part of the names of pods"),
     selectable = ".spec.suspend",
     selectable = ".status.state",
     printcolumn(
@@ -89,6 +90,7 @@ use crate::schema::{self, frozen, frozen_option};
 #[x_kube(validation = frozen("search"))]
 #[x_kube(validation = frozen_option("scheduler"))]
 #[x_kube(validation = frozen_option("earlyStopping"))]
+#[x_kube(validation = frozen_option("policies"))]
 #[x_kube(validation = frozen_option("pointsToEvaluate"))]
 #[x_kube(validation = frozen_option("warmStartFrom"))]
 #[x_kube(validation = frozen("seed"))]
@@ -118,7 +120,7 @@ pub struct TuningJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStoppingSpec>,
 
-    /// What a trial may do to save time. Trials get the list in $TEMPER_POLICIES. Default: none.
+    /// What may be done to save time in trials, for algorithms that know how. Default: none. Cannot be changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
     pub policies: Vec<Policy>,

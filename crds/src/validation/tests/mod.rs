@@ -1,6 +1,7 @@
 //! Wrong manifests and what is said of them, word for word.
 
 mod parameters;
+mod properties;
 mod settings;
 mod whole;
 
