@@ -26,7 +26,8 @@ fn program(variable: &str, name: &str) -> PathBuf {
 pub fn temper(arguments: &[&str]) -> Command {
     let temper = program("TEMPER", "temper");
     let runner = program("TEMPER_RUNNER", "temper-runner");
-    let mut folders = vec![root().join(".venv/bin"), runner.parent().map(Path::to_path_buf).unwrap_or_default()];
+    let mut folders =
+        vec![root().join(".venv/bin"), runner.parent().map(Path::to_path_buf).unwrap_or_default()];
     folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let mut command = Command::new(temper);
     command.args(arguments).current_dir(root()).env_remove("TEMPER_DATA");
@@ -58,7 +59,8 @@ pub fn json(output: &Output) -> Value {
 /// An example's manifest with some of its text changed, as a file below `folder`.
 pub fn shortened(example: &str, changes: &[(&str, &str)], folder: &Path) -> PathBuf {
     let manifest = root().join("examples").join(example).join("job.yaml");
-    let mut text = fs::read_to_string(&manifest).unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
+    let mut text =
+        fs::read_to_string(&manifest).unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
     for (from, to) in changes {
         assert!(text.contains(from), "{example} has no {from:?} any more");
         text = text.replace(from, to);

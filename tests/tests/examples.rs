@@ -32,7 +32,8 @@ fn every_example_has_a_test_and_is_valid() {
     let source = include_str!("examples.rs");
     for manifest in &examples {
         succeed(&mut temper(&["validate", manifest.to_str().expect("text")]));
-        let name = manifest.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a name");
+        let name =
+            manifest.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a name");
         assert!(source.contains(&format!("trials(\"{name}\"")), "no test runs the example {name}");
     }
     assert_eq!(examples.len(), 6);
@@ -41,7 +42,8 @@ fn every_example_has_a_test_and_is_valid() {
 #[test]
 fn the_built_in_runner_tunes_fashion_mnist() {
     let short = "--data=fashion-mnist, --subset=3000";
-    let changes = [("maxTrials: 20", "maxTrials: 3"), ("--data=fashion-mnist", short), ("value: 9", "value: 3")];
+    let changes =
+        [("maxTrials: 20", "maxTrials: 3"), ("--data=fashion-mnist", short), ("value: 9", "value: 3")];
     let (_store, trials) = trials("fashion-mnist", &changes);
     assert_eq!(trials.len(), 3);
     assert!(trials.iter().any(|trial| metric(trial, "accuracy") > 0.5), "{trials:?}");
@@ -60,7 +62,8 @@ fn a_pytorch_script_that_knows_nothing_of_temper_is_tuned() {
 
 #[test]
 fn a_scikit_learn_script_is_tuned() {
-    let (_store, trials) = trials("scikit-learn", &[("maxTrials: 20", "maxTrials: 4"), ("max: 200", "max: 30")]);
+    let (_store, trials) =
+        trials("scikit-learn", &[("maxTrials: 20", "maxTrials: 4"), ("max: 200", "max: 30")]);
     assert_eq!(trials.len(), 4);
     assert!(trials.iter().any(|trial| metric(trial, "accuracy") > 0.7), "{trials:?}");
 }
@@ -74,7 +77,8 @@ fn a_shell_script_is_tuned_until_its_target() {
 
 #[test]
 fn in_a_conditional_space_a_trial_has_the_parameters_of_its_branch() {
-    let (_store, trials) = trials("conditional", &[("maxTrials: 24", "maxTrials: 6"), ("max: 200", "max: 20")]);
+    let (_store, trials) =
+        trials("conditional", &[("maxTrials: 24", "maxTrials: 6"), ("max: 200", "max: 20")]);
     assert_eq!(trials.len(), 6);
     for trial in &trials {
         let has = |name: &str| trial["parameters"].get(name).is_some();
@@ -88,10 +92,12 @@ fn in_a_conditional_space_a_trial_has_the_parameters_of_its_branch() {
 
 #[test]
 fn two_objectives_end_in_a_front() {
-    let (store, trials) = trials("two-objectives", &[("maxTrials: 20", "maxTrials: 5"), ("max: 512", "max: 64")]);
+    let (store, trials) =
+        trials("two-objectives", &[("maxTrials: 20", "maxTrials: 5"), ("max: 512", "max: 64")]);
     assert_eq!(trials.len(), 5);
     let store = store.path().join("store");
-    let front = json(&succeed(&mut temper(&["best", "--store", store.to_str().expect("text"), "-o", "json"])));
+    let front =
+        json(&succeed(&mut temper(&["best", "--store", store.to_str().expect("text"), "-o", "json"])));
     let front = front.as_array().cloned().unwrap_or_else(|| vec![front]);
     assert!(!front.is_empty());
     for one in &front {

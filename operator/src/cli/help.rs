@@ -7,7 +7,7 @@ use super::{Invoked, shell::style};
 /// Every command that help shows, in the order of a job's life.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Write a job", &["init", "validate"]),
-    ("Tune", &["run"]),
+    ("Tune", &["run", "simulate"]),
     ("Set-up", &["crds", "completions", "man"]),
 ];
 

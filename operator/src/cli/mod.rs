@@ -13,6 +13,7 @@ mod init;
 mod man;
 mod run;
 mod shell;
+mod simulate;
 mod source;
 mod validate;
 
@@ -72,6 +73,7 @@ enum Command {
     Validate(validate::Validate),
     Agent(agent::Agent),
     Run(run::Run),
+    Simulate(simulate::Simulate),
     Crds(crds::Crds),
     Completions(completions::Completions),
     Man(man::Man),
@@ -84,6 +86,7 @@ impl Command {
             Self::Validate(command) => command.run(shell),
             Self::Agent(command) => command.run(),
             Self::Run(command) => command.run(shell),
+            Self::Simulate(command) => command.run(shell),
             Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
             Self::Man(command) => command.run(shell),

@@ -73,7 +73,7 @@ pub(super) struct Run {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Text,
     Json,
@@ -81,10 +81,7 @@ enum Format {
 
 impl Run {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let manifest = self.source().read()?;
-        let mut job = validation::parse_job(&manifest).map_err(|errors| {
-            Failure::wrong_input(anyhow!("{}", errors.render(&self.source().to_string())))
-        })?;
+        let (manifest, mut job) = read_job(&self.source())?;
         let (workload, slots) = self.prepare(shell, &mut job)?;
         let store_path = self.store.clone().unwrap_or_else(|| Path::new(".temper").join(&job.name));
         if self.fresh {
@@ -98,12 +95,7 @@ impl Run {
         if !made {
             self.accept_manifest(&mut store, &manifest, &store_path)?;
         }
-        let state = JobState::of(&job).map_err(|wrong| {
-            Failure::wrong_input(anyhow!(
-                "{}",
-                wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-            ))
-        })?;
+        let state = state_of(&job)?;
         let mut remembered =
             local::remember(state, |take| store.replay(take)).map_err(|error| explain(error, &store_path))?;
         let end = if is_over(&mut remembered) {
@@ -116,7 +108,7 @@ impl Run {
             self.go(shell, &job, workload, slots, remembered, &mut store)
                 .map_err(|error| explain_run(error, &store_path))?
         };
-        self.conclude(shell, &job, &end, &store, &store_path)
+        conclude(shell, self.output, &job, &end, &store, &store_path)
     }
 
     fn source(&self) -> Manifest {
@@ -222,37 +214,54 @@ impl Run {
         let (end, state, at) = ended?;
         Ok(Finished { end, state, at })
     }
+}
 
-    fn conclude(
-        &self,
-        shell: Shell,
-        job: &Job,
-        finished: &Finished,
-        store: &Store,
-        path: &Path,
-    ) -> Result<Exit, Failure> {
-        let Finished { end, state, at } = finished;
-        let reports = reports_of_best(state, store).map_err(|error| explain(error, path))?;
-        let summary = Summary::of(&job.name, state, *end, *at, path, reports);
-        let mut out = shell.out();
-        match self.output {
-            Format::Text => out.write_all(summary.text().as_bytes())?,
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut out, &summary).map_err(io::Error::from)?;
-                writeln!(out)?;
-            }
+/// A job's manifest, as text and as what it says.
+pub(super) fn read_job(source: &Manifest) -> Result<(String, Job), Failure> {
+    let manifest = source.read()?;
+    let job = validation::parse_job(&manifest)
+        .map_err(|errors| Failure::wrong_input(anyhow!("{}", errors.render(&source.to_string()))))?;
+    Ok((manifest, job))
+}
+
+/// A job to which nothing has happened yet.
+pub(super) fn state_of(job: &Job) -> Result<JobState, Failure> {
+    JobState::of(job).map_err(|wrong| {
+        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        Failure::wrong_input(anyhow!("{}", lines.join("\n")))
+    })
+}
+
+/// Prints what came of a job.
+pub(super) fn conclude(
+    shell: Shell,
+    format: Format,
+    job: &Job,
+    finished: &Finished,
+    store: &Store,
+    path: &Path,
+) -> Result<Exit, Failure> {
+    let Finished { end, state, at } = finished;
+    let reports = reports_of_best(state, store).map_err(|error| explain(error, path))?;
+    let summary = Summary::of(&job.name, state, *end, *at, path, reports);
+    let mut out = shell.out();
+    match format {
+        Format::Text => out.write_all(summary.text().as_bytes())?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &summary).map_err(io::Error::from)?;
+            writeln!(out)?;
         }
-        out.flush()?;
-        drop(out);
-        Ok(match summary.state {
-            Standing::Complete | Standing::Suspended => Exit::Done,
-            Standing::Failed => Exit::Failed,
-            Standing::Interrupted => {
-                shell.note("the same command goes on from here");
-                Exit::Interrupted
-            }
-        })
     }
+    out.flush()?;
+    drop(out);
+    Ok(match summary.state {
+        Standing::Complete | Standing::Suspended => Exit::Done,
+        Standing::Failed => Exit::Failed,
+        Standing::Interrupted => {
+            shell.note("the same command goes on from here");
+            Exit::Interrupted
+        }
+    })
 }
 
 /// As manifests write it.
@@ -261,10 +270,10 @@ fn name_of_policy(policy: Policy) -> String {
 }
 
 /// How a run ended, and with what.
-struct Finished {
-    end: RunEnd,
-    state: JobState,
-    at: Millis,
+pub(super) struct Finished {
+    pub(super) end: RunEnd,
+    pub(super) state: JobState,
+    pub(super) at: Millis,
 }
 
 fn is_over(remembered: &mut Remembered) -> bool {
@@ -344,7 +353,7 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 /// Errors of the store, with what to do about them.
-fn explain(error: StoreError, path: &Path) -> Failure {
+pub(super) fn explain(error: StoreError, path: &Path) -> Failure {
     match error {
         StoreError::InUse { .. } => {
             Failure::wrong_input(error).hint("wait for it to end, or give this run a --store of its own")
