@@ -31,8 +31,14 @@ struct Candidate {
 /// Discrete dimensions with at most so many levels are searched level by level; along those with more, the search
 /// moves as if they were continuous, and in steps of 1, 2, 4, ... levels.
 const FEW_LEVELS: u64 = 12;
-/// Climbs start from so many places.
-const CLIMBS: usize = 10;
+/// Climbs start from so many places: fewer where each step takes longer, which is with more points to know of.
+const MOST_CLIMBS: usize = 10;
+const FEWEST_CLIMBS: usize = 4;
+const CLIMBED_POINTS: usize = 3000;
+/// With so many points to know of, places are first compared by an upper bound of the expected improvement, which
+/// takes less time, and only the best of them exactly.
+const SCREENED_FROM: usize = 200;
+const HOPEFUL: usize = 256;
 /// Turns of a climb, at most.
 const ROUNDS: usize = 4;
 const LIMITS: Limits = Limits { iterations: 30, gradient: 1e-4, improvement: 1e-6 };
@@ -40,11 +46,28 @@ const LIMITS: Limits = Limits { iterations: 30, gradient: 1e-4, improvement: 1e-
 impl Acquisition<'_> {
     /// The places climbed to from the best of these, then these: the best first.
     pub(super) fn best_first(&self, places: Vec<Coordinates>) -> Vec<Coordinates> {
-        let ranked = self.rank(places);
+        let ranked = self.rank(self.most_hopeful(places));
+        let climbs = (CLIMBED_POINTS / self.posterior.size()).clamp(FEWEST_CLIMBS, MOST_CLIMBS);
         let mut climbed: Vec<Candidate> =
-            ranked.iter().take(CLIMBS).map(|start| self.climb(start.clone())).collect();
+            ranked.iter().take(climbs).map(|start| self.climb(start.clone())).collect();
         climbed.sort_by(|left, right| right.value.total_cmp(&left.value));
         climbed.into_iter().chain(ranked).map(|candidate| candidate.at).collect()
+    }
+
+    /// The places that could be best by what takes little time to know.
+    fn most_hopeful(&self, places: Vec<Coordinates>) -> Vec<Coordinates> {
+        if self.posterior.size() < SCREENED_FROM {
+            return places;
+        }
+        let points: Vec<Point> = places.iter().map(|at| self.space.point(at)).collect();
+        let hopes = self.posterior.hopes(&self.embedding.embed(points.iter()));
+        let mut ranked: Vec<Candidate> = places
+            .into_iter()
+            .zip(hopes)
+            .map(|(at, hope)| Candidate { at, value: self.improvement(&hope).value + hope.crowding })
+            .collect();
+        ranked.sort_by(|left, right| right.value.total_cmp(&left.value));
+        ranked.into_iter().take(HOPEFUL).map(|candidate| candidate.at).collect()
     }
 
     /// Scores places, best first.

@@ -13,6 +13,8 @@ use super::{
 const LENGTHSCALES: RangeInclusive<f64> = 5e-3..=1e3;
 const AMPLITUDES: RangeInclusive<f64> = 1e-2..=1e2;
 const NOISES: RangeInclusive<f64> = 1e-6..=1.0;
+/// With so many observations both starts lead to the same hyperparameters.
+const UNAMBIGUOUS: usize = 64;
 const LIMITS: Limits = Limits { iterations: 60, gradient: 1e-3, improvement: 1e-5 };
 
 /// What is believed of a hyperparameter before anything is observed. The numbers are those of Optuna's `GPSampler`,
@@ -66,6 +68,7 @@ pub(super) fn fit(observations: &Observations, embedding: &Embedding) -> Hyperpa
     let mut bounds = vec![log(LENGTHSCALES); dimensions];
     bounds.extend([log(AMPLITUDES), log(NOISES)]);
     let starts = [Hyperparameters::typical(dimensions), Hyperparameters::rough(dimensions)];
+    let starts = if observations.losses.len() < UNAMBIGUOUS { &starts[..] } else { &starts[..1] };
     starts
         .iter()
         .filter_map(|start| {
