@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help setup setup-python build run test unit check fmt generate bench clean
+.PHONY: help setup setup-python build run test unit check fmt generate bench bench-torch clean
 
 export TEMPER := $(CURDIR)/target/release/temper
 export TEMPER_RUNNER := $(CURDIR)/target/release/temper-runner
@@ -42,6 +42,9 @@ check: ## formatting, lints, licences, generated files
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/deny.sh
 	cargo run --quiet --locked -p temper-operator -- crds --check
+
+bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
+	.venv/bin/python tests/bench/torch/run.py
 
 fmt: ## format the code
 	cargo fmt --all

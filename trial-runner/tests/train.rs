@@ -164,6 +164,17 @@ fn every_model_learns_images() {
 }
 
 #[test]
+fn bfloat16_learns_as_well() {
+    let place = Place::with_images(600);
+    for model in ["cnn", "resnet", "transformer"] {
+        let arguments = ["--model", model, "--epochs", "6", "--set", "batchSize=20", "--set", "lr=0.005"];
+        let lines =
+            lines(place.train(model, &arguments).args(["--set", "width=8", "--set", "precision=bfloat16"]));
+        learns(&lines, 0.6);
+    }
+}
+
+#[test]
 fn rows_are_learnt_by_the_models_that_can_read_them() {
     let place = Place::with_table();
     let data = format!("csv:{}", place.path("table.csv").display());

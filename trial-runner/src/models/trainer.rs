@@ -40,7 +40,7 @@ pub(crate) enum Ending {
 }
 
 /// Samples a step when nothing has to be kept for a backward pass.
-const EVALUATION_BATCH: usize = 500;
+const EVALUATION_BATCH: i64 = 500;
 
 /// How often a CPU, which never has to wait for the answer, looks whether the loss is still a number.
 const STEPS_BETWEEN_LOOKS: u32 = 50;
@@ -296,11 +296,12 @@ pub(crate) fn evaluate(model: &Model, batches: &Batches, indices: &[i64], stop: 
     let device = batches.device();
     let mut correct = Tensor::zeros([], (Kind::Int64, device));
     let mut loss = Tensor::zeros([], (Kind::Double, device));
-    for part in indices.chunks(EVALUATION_BATCH) {
+    let on_device = Tensor::from_slice(indices).to_device(device);
+    for part in on_device.split(EVALUATION_BATCH, 0) {
         if stop.is_asked_for() {
             return None;
         }
-        let (x, y) = batches.gather(&Tensor::from_slice(part).to_device(device), Augmentation::default());
+        let (x, y) = batches.gather(&part, Augmentation::default());
         let logits = model.logits(&x, false);
         correct += logits.argmax(1, false).eq_tensor(&y).sum(Kind::Int64);
         loss += logits.cross_entropy_loss(&y, None::<&Tensor>, Reduction::Sum, -100, 0.0);
