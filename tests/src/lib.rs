@@ -2,6 +2,8 @@
 //!
 //! The programs are those of `make build` (`target/release`), or what `TEMPER` and `TEMPER_RUNNER` name.
 
+#![allow(clippy::panic, clippy::missing_panics_doc, reason = "helpers of tests fail by panicking")]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -1,5 +1,7 @@
 //! Every example runs, short, by the programs that users run.
 
+#![allow(clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::{fs, path::Path};
 
 use serde_json::Value;

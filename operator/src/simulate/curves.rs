@@ -150,16 +150,14 @@ impl Table {
                 metrics.insert(column.clone(), number);
             }
         }
-        let reached = match resource {
-            None => Resource::ONE,
-            Some(name) => match metrics.get(name).and_then(|&at| Resource::new(at as u64)) {
-                Some(reached) => reached,
-                None => {
-                    wrong.push(Invalid::new(name, "the resource must be there and a positive whole number"));
-                    Resource::ONE
-                }
-            },
-        };
+        let mut reached = Resource::ONE;
+        if let Some(name) = resource {
+            if let Some(found) = metrics.get(name).and_then(|&at| Resource::new(at as u64)) {
+                reached = found;
+            } else {
+                wrong.push(Invalid::new(name, "the resource must be there and a positive whole number"));
+            }
+        }
         for objective in objectives {
             if !metrics.contains_key(&objective.metric) {
                 wrong.push(Invalid::new(

@@ -22,7 +22,7 @@ use crate::cli::Failure;
 /// A script longer than this is data.
 const LONGEST_SCRIPT: u64 = 4 << 20;
 /// How long a program may take to print its help; some import whole frameworks first.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The command that is to be tuned.
 #[derive(Clone, Debug)]
