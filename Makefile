@@ -41,7 +41,7 @@ check: ## formatting, lints, licences, generated files
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/deny.sh
-	cargo run --quiet --locked -p temper-operator -- crds --check
+	cargo run --quiet --locked -p temper-operator -- crds --out crds/manifests --check
 
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py

@@ -130,7 +130,7 @@ impl World {
                 self.end(trial, ending);
             }
             12..=14 => {
-                self.see(Observation::Ended { trial, attempt: attempt + 7, ending: Ending::Succeeded })
+                self.see(Observation::Ended { trial, attempt: attempt + 7, ending: Ending::Succeeded });
             }
             15..=17 => self.see(Observation::Checkpointed {
                 trial,
