@@ -7,7 +7,7 @@ use common::temper;
 #[test]
 fn help_shows_the_commands_in_groups_and_examples() {
     let help = temper(&["--help"]).success();
-    for part in ["Usage: temper", "Set-up:", "completions", "Options:", "Examples:"] {
+    for part in ["Usage: temper", "Set up:", "completions", "Options:", "Examples:"] {
         assert!(help.stdout.contains(part), "{part:?} is missing from:\n{}", help.stdout);
     }
 }

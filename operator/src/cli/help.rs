@@ -6,9 +6,10 @@ use super::{Invoked, shell::style};
 
 /// Every command that help shows, in the order of a job's life.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a job", &["init", "validate"]),
-    ("Tune", &["run", "simulate"]),
-    ("Set-up", &["crds", "completions", "man"]),
+    ("Write a job", &["init", "validate", "explain"]),
+    ("Tune", &["run", "simulate", "ask-tell"]),
+    ("Look", &["top", "best", "trials", "plot", "export"]),
+    ("Set up", &["crds", "completions", "man"]),
 ];
 
 /// Width of the column of command names.

@@ -5,16 +5,25 @@
 //! and its name in one of the groups of [`help`].
 
 mod agent;
+mod ask_tell;
+mod best;
 mod completions;
 mod crds;
 mod exit;
+mod explain;
+mod export;
 mod help;
 mod init;
 mod man;
+mod output;
+mod plot;
 mod run;
 mod shell;
 mod simulate;
 mod source;
+mod store;
+mod top;
+mod trials;
 mod validate;
 
 use std::{
@@ -71,9 +80,16 @@ struct Global {
 enum Command {
     Init(init::Init),
     Validate(validate::Validate),
+    Explain(explain::Explain),
     Agent(agent::Agent),
     Run(run::Run),
     Simulate(simulate::Simulate),
+    AskTell(ask_tell::AskTellCommand),
+    Top(top::Top),
+    Best(best::Best),
+    Trials(trials::Trials),
+    Plot(plot::Plot),
+    Export(export::Export),
     Crds(crds::Crds),
     Completions(completions::Completions),
     Man(man::Man),
@@ -84,9 +100,16 @@ impl Command {
         match self {
             Self::Init(command) => command.run(shell),
             Self::Validate(command) => command.run(shell),
+            Self::Explain(command) => command.run(shell),
             Self::Agent(command) => command.run(),
             Self::Run(command) => command.run(shell),
             Self::Simulate(command) => command.run(shell),
+            Self::AskTell(command) => command.run(shell),
+            Self::Top(command) => command.run(shell),
+            Self::Best(command) => command.run(shell),
+            Self::Trials(command) => command.run(shell),
+            Self::Plot(command) => command.run(shell),
+            Self::Export(command) => command.run(shell),
             Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
             Self::Man(command) => command.run(shell),

@@ -52,6 +52,16 @@ impl Shell {
         io::stdout().is_terminal()
     }
 
+    /// How wide the terminal is; `None` where stdout is none.
+    pub fn columns(self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+    }
+
+    /// How high the terminal is; `None` where stdout is none.
+    pub fn rows(self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(_, height)| usize::from(height.0))
+    }
+
     /// Says something to whoever is watching.
     pub fn note(self, text: &str) {
         if !self.quiet {

@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use temper_crds::{job::Job, validation};
 
-use super::Failure;
+use super::{Failure, Shell};
 
 /// A YAML file, or `-` for stdin.
 #[derive(Clone, Debug)]
@@ -41,5 +42,16 @@ impl Manifest {
         };
         read.with_context(|| format!("cannot read {self}")).map_err(Failure::wrong_input)?;
         Ok(text)
+    }
+
+    /// The job in it; what deserves a warning is said.
+    pub(super) fn job(&self, shell: Shell) -> Result<Job, Failure> {
+        let job = validation::parse_job(&self.read()?).map_err(|errors| {
+            Failure::wrong_input(anyhow!("the job is not valid\n{}", errors.render(&self.to_string())))
+        })?;
+        for warning in &job.warnings {
+            shell.warn(&format!("{self}:{warning}"));
+        }
+        Ok(job)
     }
 }

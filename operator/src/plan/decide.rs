@@ -12,8 +12,14 @@ use super::{
 ///
 /// Deterministic: it depends on the recorded events, the rules and `now` alone.
 pub fn plan(state: &mut JobState, now: Millis) -> Vec<Action> {
+    plan_for(state, now, state.rules.budget.parallelism)
+}
+
+/// As [`plan`], with so many places for live trials whatever the budget's parallelism: for an executor that is told by
+/// somebody else when a place is free.
+pub fn plan_for(state: &mut JobState, now: Millis, places: u32) -> Vec<Action> {
     let mut actions = Vec::new();
-    while let Some(action) = next_action(state, now) {
+    while let Some(action) = next_action(state, now, places) {
         let event = Event::Decided(action);
         state.apply(now, &event);
         if let Event::Decided(action) = event {
@@ -35,7 +41,7 @@ pub fn may_reopen(state: &mut JobState, now: Millis) -> bool {
     by_budget && finish(state, now).is_none()
 }
 
-fn next_action(state: &mut JobState, now: Millis) -> Option<Action> {
+fn next_action(state: &mut JobState, now: Millis, places: u32) -> Option<Action> {
     if state.outcome.is_some() {
         return wind_up(state);
     }
@@ -52,12 +58,12 @@ fn next_action(state: &mut JobState, now: Millis) -> Option<Action> {
         return unasked(state).map(|trial| Action::Pause { trial });
     }
     // After parallelism was lowered more trials may be live than places are left.
-    let has_place = state.counts.running < state.rules.budget.parallelism;
+    let has_place = state.counts.running < places;
     if let Some(trial) = state.next_pending(now).filter(|_| has_place) {
         return Some(Action::Start { trial, attempt: state.trials[trial.at()].attempts + 1 });
     }
     // Finding the space exhausted may be what ends the job.
-    compact(state).or_else(|| occupy(state)).or_else(|| finish(state, now).map(Action::Finish))
+    compact(state).or_else(|| occupy(state, places)).or_else(|| finish(state, now).map(Action::Finish))
 }
 
 /// A finished job lets nothing run on, wait or stand at a rung.
@@ -77,8 +83,8 @@ fn unasked(state: &JobState) -> Option<TrialIndex> {
 }
 
 /// Gives a free place to the paused trial that should go on, else to a new one.
-fn occupy(state: &mut JobState) -> Option<Action> {
-    if state.counts.live() >= state.rules.budget.parallelism {
+fn occupy(state: &mut JobState, places: u32) -> Option<Action> {
+    if state.counts.live() >= places {
         return None;
     }
     if let Some(promotion) = state.advisor.promotion() {

@@ -14,7 +14,7 @@ mod state;
 mod trial;
 
 pub use counts::Counts;
-pub use decide::{may_reopen, plan};
+pub use decide::{may_reopen, plan, plan_for};
 pub use event::{Action, Ending, Event, FinishReason, JobOutcome, Millis, Observation, StopReason};
 pub use rules::{Budget, FAILURES_BEFORE_GIVING_UP, Goal, Objective, Rules, Strategy};
 pub use state::JobState;

@@ -26,6 +26,7 @@ impl Run {
 }
 
 /// `temper` with these arguments, without input.
+#[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn temper(arguments: &[&str]) -> Run {
     run(Command::new(PROGRAM).args(arguments))
 }

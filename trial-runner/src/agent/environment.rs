@@ -27,17 +27,20 @@ impl Folder {
     /// When the file system does not allow it.
     pub(super) fn make(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let dir = dir.canonicalize()?;
-        let checkpoint = dir.join("checkpoint");
-        if let Err(error) = fs::create_dir(&checkpoint) {
+        let folder = Self::within(dir.canonicalize()?);
+        if let Err(error) = fs::create_dir(&folder.checkpoint) {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(error);
             }
             // Of an earlier run of this attempt, which nobody has heard of.
-            fs::remove_dir_all(&checkpoint)?;
-            fs::create_dir(&checkpoint)?;
+            fs::remove_dir_all(&folder.checkpoint)?;
+            fs::create_dir(&folder.checkpoint)?;
         }
-        Ok(Self { parameters: dir.join("parameters.json"), checkpoint, dir })
+        Ok(folder)
+    }
+
+    fn within(dir: PathBuf) -> Self {
+        Self { parameters: dir.join("parameters.json"), checkpoint: dir.join("checkpoint"), dir }
     }
 }
 
@@ -96,6 +99,14 @@ impl Environment {
         let command = command.iter().map(|argument| self.expand(argument)).collect();
         Launch { command, env: self.variables, working_dir }
     }
+}
+
+/// What the command of an assignment would be given: its variables, in their order, and its words. Nothing is made or
+/// run.
+pub fn preview(assignment: &Assignment) -> (Vec<(String, String)>, Vec<String>) {
+    let environment = Environment::of(assignment, &Folder::within(assignment.dir.clone()));
+    let command = assignment.command.iter().map(|argument| environment.expand(argument)).collect();
+    (environment.variables, command)
 }
 
 /// Text as it is, everything else as JSON.

@@ -20,5 +20,6 @@ mod serve;
 mod verdict;
 
 pub use by_hand::{ByHand, check_metrics, run_by_hand};
+pub use environment::preview;
 pub use process::end_leftovers;
 pub use serve::serve;
