@@ -152,3 +152,66 @@ fn shift(series: &[Series<'_>], from: Resource, to: Resource) -> (f64, Vec<(f64,
     };
     (shift, both.into_iter().map(|(before, after)| (before + shift, after)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{history::Report, space::Configuration};
+
+    /// A trial with these losses at these resources.
+    fn push(history: &mut History, state: TrialState, reports: &[(u64, f64)]) {
+        let reports = reports
+            .iter()
+            .map(|(at, loss)| Report { resource: Resource::new(*at).unwrap(), losses: vec![*loss] })
+            .collect();
+        history.push(Trial { configuration: Configuration::default(), point: vec![], state, reports });
+    }
+
+    fn outcomes(history: &History) -> Outcomes {
+        Outcomes::new(history, |losses| losses.first().copied())
+    }
+
+    #[test]
+    fn without_early_endings_each_trials_own_end_counts() {
+        let mut history = History::default();
+        push(&mut history, TrialState::Completed, &[(1, 3.0), (5, 1.0)]);
+        push(&mut history, TrialState::Completed, &[(1, 3.0), (20, 0.5)]);
+        push(&mut history, TrialState::Live, &[(1, 3.0)]);
+        push(&mut history, TrialState::Failed, &[(1, 3.0)]);
+        let found = outcomes(&history);
+        assert_eq!(found.target, None);
+        assert_eq!(found.told, [(0, Outcome::Known(1.0)), (1, Outcome::Known(0.5)), (3, Outcome::Failed)]);
+        assert_eq!(found.pending, [2]);
+    }
+
+    #[test]
+    fn the_loss_is_modelled_where_three_trials_have_been() {
+        let mut history = History::default();
+        push(&mut history, TrialState::Completed, &[(1, 5.0), (3, 4.0), (9, 3.0)]);
+        push(&mut history, TrialState::Paused, &[(1, 6.0), (3, 5.0)]);
+        push(&mut history, TrialState::Live, &[(1, 7.0), (3, 6.0)]);
+        push(&mut history, TrialState::Stopped, &[(1, 9.0)]);
+        push(&mut history, TrialState::Live, &[]);
+        let found = outcomes(&history);
+        assert_eq!(found.target, Resource::new(3));
+        let expected = Outcome::Expected { loss: 8.0, from: Resource::ONE };
+        assert_eq!(
+            found.told,
+            [(0, Outcome::Known(4.0)), (1, Outcome::Known(5.0)), (2, Outcome::Known(6.0)), (3, expected)]
+        );
+        assert_eq!(found.pending, [4]);
+        assert_eq!(found.checks[&Resource::ONE], [(4.0, 4.0), (5.0, 5.0), (6.0, 6.0)]);
+    }
+
+    #[test]
+    fn one_diverged_trial_shifts_nothing() {
+        let mut history = History::default();
+        for last in [1e30_f64, 0.5, 0.6, 0.7] {
+            push(&mut history, TrialState::Completed, &[(1, 1.0 + last.min(0.8)), (9, last)]);
+        }
+        push(&mut history, TrialState::Stopped, &[(1, 2.5)]);
+        assert!(
+            matches!(outcomes(&history).told[4].1, Outcome::Expected { loss, .. } if (loss - 1.5).abs() < 1e-12)
+        );
+    }
+}

@@ -215,3 +215,31 @@ fn it_says_what_it_does() {
     let after = searcher.explain(&context, &history);
     assert!(after.contains("from the outcomes of 8 trials; 0 more are awaited"), "{after}");
 }
+
+/// Where hyperparameters are no longer fitted for each proposal, and trials end out of order.
+#[test]
+fn a_searcher_built_late_proposes_what_the_one_that_saw_all_does() {
+    let space = cube(2);
+    let context = Context { parallelism: 3, max_trials: Some(200), ..context(&space, 3) };
+    let built =
+        |context: &Context<'_>| super::super::testing::build(context, NAME, json!({"candidates": 64}));
+    let mut lived = built(&context);
+    let mut history = History::default();
+    for index in 0..110 {
+        let next = lived.propose(&context, &history, TrialIndex(index)).unwrap();
+        if index % 6 == 1 || index > 104 {
+            let rebuilt = built(&context).propose(&context, &history, TrialIndex(index)).unwrap();
+            assert_eq!(next, rebuilt, "trial {index}");
+        }
+        push(&space, &mut history, next, None);
+        // Of every three that run the last ends first.
+        if index % 3 == 2 {
+            for ended in [index, index - 2, index - 1].map(TrialIndex) {
+                let c = &history.get(ended).unwrap().configuration;
+                let losses = vec![(number(c, "x0") - 0.4).powi(2) + (5.0 * number(c, "x1")).sin()];
+                history.report(ended, Report { resource: Resource::ONE, losses });
+                history.set_state(ended, TrialState::Completed);
+            }
+        }
+    }
+}
