@@ -21,7 +21,7 @@ use crate::{ParamName, Resource, TrialIndex, history::History, rng, space::Space
 /// More trees change the shares by less than the choice of trials does.
 const TREES: usize = 64;
 /// Most trials that trees are grown from, the newest: more cost time and change little.
-const MOST: usize = 2000;
+const MOST: usize = 1000;
 
 /// The share of the differences in one objective that each parameter causes by itself, the largest first; all of them
 /// make 1. Fixed parameters have no part in it. Empty when nothing can be said: fewer than four trials have a result,
