@@ -8,7 +8,10 @@ mod recall;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use temper_advisor::space::{Configuration, Space};
+use temper_advisor::{
+    history::History,
+    space::{Configuration, Space},
+};
 
 pub use recall::{Recalled, counts_view, trial_view};
 
@@ -28,6 +31,9 @@ pub struct JobView {
     /// What is searched.
     #[serde(skip)]
     pub space: Space,
+    /// The trials as the search sees them.
+    #[serde(skip)]
+    pub history: History,
     /// Name of the algorithm that proposes configurations.
     pub algorithm: String,
     /// Name of the scheduler, if there is one.

@@ -54,6 +54,14 @@ fn a_logarithmic_parameter_has_a_logarithmic_axis() {
 }
 
 #[test]
+fn importance_names_the_parameters_by_their_share() {
+    let texts = drawn(Kind::Importance);
+    assert_holds(&texts, &["learningRate", "dropout", "share of the differences in accuracy"]);
+    let shares: Vec<f64> = texts.iter().filter_map(|text| text.strip_suffix(" %")?.parse().ok()).collect();
+    assert!(shares.len() >= 6, "{texts:?}");
+}
+
+#[test]
 fn a_fixed_parameter_is_not_drawn() {
     assert!(!drawn(Kind::Parallel).contains(&"epochs".to_owned()));
 }

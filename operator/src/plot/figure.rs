@@ -136,8 +136,8 @@ pub enum Tone {
 pub struct Bars {
     /// What the length is.
     pub label: String,
-    /// Name, length in [0, 1] and its standard error.
-    pub bars: Vec<(String, f64, f64)>,
+    /// Name and length in [0, 1].
+    pub bars: Vec<(String, f64)>,
 }
 
 /// What the colours of a ramp mean.

@@ -59,6 +59,7 @@ impl Recalled {
             state: job_state(state),
             message: state.outcome().map(|outcome| outcome.message.clone()),
             space: job.settings.space.clone(),
+            history: state.advisor().history().clone(),
             algorithm: job.settings.search.algorithm.clone(),
             scheduler: (job.settings.scheduler.kind != temper_advisor::schedule::NONE)
                 .then(|| job.settings.scheduler.kind.clone()),

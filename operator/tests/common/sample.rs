@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use temper_advisor::{
-    ParamName,
+    ParamName, Resource, TrialIndex,
+    advisor::{Advisor, SchedulerSettings, SearchSettings, Settings},
+    history::History,
+    schedule::{Ending, Goal as RunTo},
     space::{
         Condition, Configuration, Domain, FloatDomain, IntDomain, Parameter, Prior, Scale, Space, Value,
     },
@@ -85,6 +88,7 @@ pub(crate) fn job(trials: u32, two_objectives: bool) -> JobView {
         .collect();
     let best = (0..losses.len()).min_by(|&a, &b| losses[a][0].total_cmp(&losses[b][0]));
     let front = if two_objectives { pareto_front(&losses) } else { Vec::new() };
+    let history = history(&space, &trials, &objectives);
     JobView {
         name: "fashion".to_owned(),
         state: JobState::Complete,
@@ -92,6 +96,7 @@ pub(crate) fn job(trials: u32, two_objectives: bool) -> JobView {
         best: best.map(|k| with_result[k].index),
         front: front.into_iter().map(|k| with_result[k].index).collect(),
         objectives,
+        history,
         space,
         algorithm: "GaussianProcess".to_owned(),
         scheduler: Some("ASHA".to_owned()),
@@ -175,4 +180,30 @@ fn trial(index: u32, draws: &mut Draws, two_objectives: bool) -> TrialView {
         message: fails.then(|| "the command exited with code 1".to_owned()),
         reports,
     }
+}
+
+/// The trials as an advisor that lived through them has them.
+fn history(space: &Space, trials: &[TrialView], objectives: &[ObjectiveView]) -> History {
+    let settings = Settings {
+        space: space.clone(),
+        objectives: objectives.len(),
+        search: SearchSettings { algorithm: "Random".to_owned(), options: serde_json::Map::new() },
+        scheduler: SchedulerSettings::default(),
+        seed: 0,
+        max_trials: None,
+        parallelism: 1,
+        points: Vec::new(),
+    };
+    let mut advisor = Advisor::new(settings).expect("right settings");
+    for trial in trials {
+        let index = TrialIndex(trial.index);
+        advisor.started(index, trial.parameters.clone(), RunTo { run_to: None, bracket: 0 });
+        for report in &trial.reports {
+            let losses = objectives.iter().map(|objective| objective.loss(report.metrics[&objective.metric]));
+            let resource = Resource::new(report.resource).expect("from 1");
+            advisor.reported(index, resource, losses.collect());
+        }
+        advisor.ended(index, if trial.reports.is_empty() { Ending::Failed } else { Ending::Completed });
+    }
+    advisor.history().clone()
 }

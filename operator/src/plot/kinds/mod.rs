@@ -3,6 +3,7 @@
 mod axes;
 mod curves;
 mod history;
+mod importance;
 mod parallel;
 mod pareto;
 mod slices;
@@ -19,6 +20,8 @@ pub enum Kind {
     Time,
     /// What each trial reported, step by step.
     Curves,
+    /// How much of the differences in the result each parameter causes.
+    Importance,
     /// All parameters and the result side by side, a line for each trial.
     Parallel,
     /// The result over each parameter by itself.
@@ -29,8 +32,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of a report.
-    pub const ALL: [Self; 6] =
-        [Self::History, Self::Time, Self::Curves, Self::Parallel, Self::Slices, Self::Pareto];
+    pub const ALL: [Self; 7] = [
+        Self::History,
+        Self::Time,
+        Self::Curves,
+        Self::Importance,
+        Self::Parallel,
+        Self::Slices,
+        Self::Pareto,
+    ];
 
     /// Its name, in options and in names of files.
     pub fn name(self) -> &'static str {
@@ -38,6 +48,7 @@ impl Kind {
             Self::History => "history",
             Self::Time => "time",
             Self::Curves => "curves",
+            Self::Importance => "importance",
             Self::Parallel => "parallel",
             Self::Slices => "slices",
             Self::Pareto => "pareto",
@@ -50,6 +61,7 @@ pub(super) fn figure(kind: Kind, job: &JobView) -> Result<Figure, NothingToShow>
         Kind::History => history::over_trials(job),
         Kind::Time => history::over_time(job),
         Kind::Curves => curves::figure(job),
+        Kind::Importance => importance::figure(job),
         Kind::Parallel => parallel::figure(job),
         Kind::Slices => slices::figure(job),
         Kind::Pareto => pareto::figure(job),

@@ -18,7 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas, bars: &Bars, (x, y): (f64, f64), wide: f
     let names =
         bars.bars.iter().map(|(name, ..)| width(name, 12.0, false)).fold(0.0, f64::max).min(NAME_ROOM);
     let left = x + names + 12.0;
-    let longest = bars.bars.iter().map(|(_, length, error)| length + error).fold(0.1, f64::max);
+    let longest = bars.bars.iter().map(|(_, length)| *length).fold(0.1, f64::max);
     let most = ((longest * 10.0).ceil() / 10.0).min(1.0);
     let room = wide - (left - x) - 54.0;
     let along = |length: f64| left + room * length.clamp(0.0, most) / most;
@@ -34,7 +34,7 @@ pub(super) fn draw(canvas: &mut Canvas, bars: &Bars, (x, y): (f64, f64), wide: f
         });
     }
     let color = color::hex(Ink::Done.rgb());
-    for (k, (name, length, error)) in bars.bars.iter().enumerate() {
+    for (k, (name, length)) in bars.bars.iter().enumerate() {
         let top = y + BAR * k as f64 + 5.0;
         let center = top + (BAR - 10.0) / 2.0;
         let shown = cut(name, 12.0, false, NAME_ROOM);
@@ -45,17 +45,12 @@ pub(super) fn draw(canvas: &mut Canvas, bars: &Bars, (x, y): (f64, f64), wide: f
             ..Label::new(&shown, left - 10.0, center + 4.0)
         });
         canvas.rect((left, top), ((along(*length) - left).max(1.0), BAR - 10.0), &color);
-        let mut end = along(*length);
-        if *error > 0.0 {
-            let (from, to) = (along(length - error), along(length + error));
-            canvas.line((from, center), (to, center), Pen::new(TEXT, 1.4));
-            for x in [from, to] {
-                canvas.line((x, center - 4.0), (x, center + 4.0), Pen::new(TEXT, 1.4));
-            }
-            end = to;
-        }
         let percent = format!("{:.0} %", length * 100.0);
-        canvas.text(&Label { size: 11.0, color: TEXT, ..Label::new(&percent, end + 8.0, center + 4.0) });
+        canvas.text(&Label {
+            size: 11.0,
+            color: TEXT,
+            ..Label::new(&percent, along(*length) + 8.0, center + 4.0)
+        });
     }
     canvas.line((left, y), (left, bottom), Pen::new(AXIS, 1.2));
     canvas.text(&Label {

@@ -251,16 +251,14 @@ fn spread(texts: impl ExactSizeIterator<Item = String>, columns: usize) -> Strin
 
 fn draw_bars(lines: &mut Vec<String>, bars: &Bars, columns: usize) {
     let names = bars.bars.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default().min(30);
-    let longest = bars.bars.iter().map(|(_, length, _)| *length).fold(f64::MIN_POSITIVE, f64::max);
+    let longest = bars.bars.iter().map(|(_, length)| *length).fold(f64::MIN_POSITIVE, f64::max);
     let room = columns - names - 10;
-    for (name, length, error) in &bars.bars {
+    for (name, length) in &bars.bars {
         // Eighths of a character.
         let eighths = (length / longest * (room * 8) as f64).round() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
         let bar = painted(&("█".repeat(eighths / 8) + part), color(Ink::Done));
-        let uncertain =
-            if *error > 0.0 { format!(" {DIM}± {:.0}{DIM:#}", error * 100.0) } else { String::new() };
-        lines.push(format!("{:>names$} {bar} {:.0} %{uncertain}", shortened(name, names), length * 100.0));
+        lines.push(format!("{:>names$} {bar} {:.0} %", shortened(name, names), length * 100.0));
     }
     lines.push(format!("{:names$} {DIM}{}{DIM:#}", "", bars.label));
 }
