@@ -275,6 +275,15 @@ fn sigterm_saves_where_it_is_and_the_rest_is_as_if_nothing_had_happened() {
 }
 
 #[test]
+fn ctrl_c_saves_and_says_that_it_was_interrupted() {
+    let place = Place::with_images(4000);
+    let mut child = started(place.train("c", &RANDOM));
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!place.checkpoints("c").is_empty());
+}
+
+#[test]
 fn sigkill_at_any_moment_leaves_only_whole_checkpoints() {
     let place = Place::with_images(300);
     // As often as it can: an epoch is a few steps.

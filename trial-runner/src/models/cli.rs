@@ -138,7 +138,7 @@ impl TrainArgs {
         if ending == Ending::Stopped {
             eprintln!("stopped as asked");
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if stop.is_by_hand() { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
     /// The parameters of the file, with those of `--set` over them.
