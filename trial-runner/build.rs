@@ -10,7 +10,7 @@ fn main() {
     // Set by .cargo/config.toml; without it torch-sys has looked in the system's own library folders.
     if let Some(libtorch) = std::env::var_os("LIBTORCH") {
         let lib = PathBuf::from(libtorch).join("lib");
-        let lib = lib.canonicalize().unwrap_or(lib);
+        // Not resolved: .venv/libtorch stays where it is when the environment is made anew with another Python.
         // libtorch's libraries name the folders of CUDA's by their own run path, relative to themselves.
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
     }
