@@ -32,7 +32,7 @@ pub(super) struct Best {
 
 impl Best {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let source = self.store.open()?;
+        let source = self.store.open(shell)?;
         let job = source.view()?;
         let Some(best) = job.best_trial() else { return Err(no_result(&job, &source)) };
         if job.objectives.len() == 1 {

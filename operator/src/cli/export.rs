@@ -51,7 +51,7 @@ impl Export {
                 "--reports is for CSV: JSON has the reports in any case"
             )));
         }
-        let job = self.store.open()?.view()?;
+        let job = self.store.open(shell)?.view()?;
         let Some(path) = &self.out else {
             let mut out = shell.out();
             self.write(&job, format, &mut out)?;

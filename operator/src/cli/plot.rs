@@ -77,7 +77,7 @@ enum Format {
 impl Plot {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
         let format = self.out.as_deref().map(format_of).transpose()?;
-        let job = self.store.open()?.view()?;
+        let job = self.store.open(shell)?.view()?;
         let figures = self.figures(&job, shell)?;
         let mut out = shell.out();
         match (&self.out, format) {

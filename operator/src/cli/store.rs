@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use temper_crds::{job::Job, validation};
 
-use super::{Failure, run::explain};
+use super::{Failure, Shell, run::explain};
 use crate::{
     local::store::{FILE, Holder, Reader},
     plan::{JobState, Millis},
@@ -36,11 +36,12 @@ pub(super) struct Source {
 
 impl StoreOption {
     /// Opens it.
-    pub(super) fn open(&self) -> Result<Source, Failure> {
+    pub(super) fn open(&self, shell: Shell) -> Result<Source, Failure> {
         let path = match &self.store {
             Some(path) => path.clone(),
             None => only_store(Path::new(HOME))?,
         };
+        shell.detail(&format!("looking at {}", path.display()));
         let reader = Reader::open(&path).map_err(|error| match stores_in(&path).as_slice() {
             [] => explain(error, &path),
             // The folder above was meant.

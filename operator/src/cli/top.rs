@@ -53,7 +53,7 @@ const CLEAR_BELOW: &str = "\x1b[J";
 
 impl Top {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let source = self.store.open()?;
+        let source = self.store.open(shell)?;
         if self.once || !shell.out_is_terminal() {
             let picture = picture(&source, &source.view()?, shell, usize::MAX)?;
             let mut out = shell.out();

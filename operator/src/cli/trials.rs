@@ -77,7 +77,7 @@ impl State {
 
 impl Trials {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let job = self.store.open()?.view()?;
+        let job = self.store.open(shell)?.view()?;
         let mut trials: Vec<&TrialView> = job
             .trials
             .iter()

@@ -28,7 +28,11 @@ pub(super) fn power_of_ten(value: f64, step: f64) -> String {
     let exponent = value.abs().log10().floor() as i32;
     let unit = 10f64.powi(exponent);
     let digits = plain(value / unit, decimals_for(round_to(step / unit, 6)).min(3));
-    let power = format!("10{}", superscript(exponent));
+    let power = match exponent {
+        0 => return digits,
+        1 if digits == "1" => return "10".to_owned(),
+        _ => format!("10{}", superscript(exponent)),
+    };
     if digits == "1" { power } else { format!("{digits}×{power}") }
 }
 

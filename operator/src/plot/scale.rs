@@ -126,6 +126,8 @@ impl Scale {
             _ => &[1],
         };
         let every = ((decades / wanted.max(1) as f64).ceil() as i32).max(1);
+        // Over many decades all of them are powers; over few, numbers are easier to read.
+        let name = |value: f64| if decades > 5.0 { power_of_ten(value, value) } else { short(value) };
         let inside = |value: f64| value >= min * (1.0 - 1e-9) && value <= max * (1.0 + 1e-9);
         let mut ticks = Vec::new();
         for exponent in low..=high {
@@ -135,7 +137,7 @@ impl Scale {
                     continue;
                 }
                 let says = labelled.contains(&digit) && exponent.rem_euclid(every) == 0;
-                let label = if says { short(value) } else { String::new() };
+                let label = if says { name(value) } else { String::new() };
                 ticks.push(Tick { at: self.at(value), label });
             }
         }
@@ -256,7 +258,7 @@ mod tests {
         let log = |min, max| Scale::Log { min, max };
         assert_eq!(labels(&log(1e-4, 1e-1), 6), ["10⁻⁴", "0.001", "0.01", "0.1"]);
         assert_eq!(labels(&log(10.0, 500.0), 6), ["10", "20", "50", "100", "200", "500"]);
-        assert_eq!(labels(&log(1e-12, 1.0), 4), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "0.001", "1"]);
+        assert_eq!(labels(&log(1e-12, 1.0), 4), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1"]);
         assert_eq!(labels(&log(0.13, 0.19), 4), ["0.13", "0.19"]);
     }
 
