@@ -148,3 +148,19 @@ fn ask_tell_without_a_scheduler_follows_the_protocol_to_the_letter() {
     assert_eq!(answers[1], json!({"ok": true}));
     assert_eq!(answers[3], json!({"ok": true}));
 }
+
+#[test]
+fn explain_shows_each_bracket_from_where_it_is_judged() {
+    let hyperband =
+        JOB.replace("{type: ASHA}", "{type: Hyperband}").replace("maxTrials: 27", "maxTrials: 18");
+    let (_folder, job) = file(&hyperband);
+    let said: Value =
+        serde_json::from_str(&temper(&["explain", "-o", "json", &job]).success().stdout).expect("JSON");
+    let rungs: Vec<(u64, u64)> = said["reach"]["rungs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|rung| Some((rung["bracket"].as_u64()?, rung["resource"].as_u64()?)))
+        .collect();
+    assert!(rungs.starts_with(&[(0, 1), (0, 3), (0, 9), (1, 3), (1, 9), (2, 9)]), "{rungs:?}");
+}

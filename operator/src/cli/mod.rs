@@ -48,8 +48,12 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "\
+# From a script to its best settings
+temper init train.py
+temper run job.yaml
+temper best
 # What a command does, its options, and more examples
-temper completions --help";
+temper run --help";
 
 /// Options that every command takes.
 #[derive(Args, Clone, Copy, Debug)]

@@ -93,13 +93,15 @@ pub(super) fn reach(job: &Job, rungs: &[Resource]) -> Result<Option<Reach>, Vec<
     let judged: Vec<u64> = if rungs.is_empty() { vec![max.get()] } else { places };
     let mut table = Vec::new();
     for bracket in 0..=brackets {
-        for &resource in &judged {
-            let here =
-                state.trials().iter().filter(|trial| trial.bracket == bracket && reached(trial) >= resource);
-            let trials = here.count() as u32;
-            // A bracket whose trials are not judged so early has no such rung, but those who pass it.
-            table.push(Rung { bracket, resource, trials });
-        }
+        let members = || state.trials().iter().filter(|trial| trial.bracket == bracket);
+        let rungs = judged.iter().map(|&resource| {
+            let trials = members().filter(|trial| reached(trial) >= resource).count() as u32;
+            Rung { bracket, resource, trials }
+        });
+        let rungs: Vec<Rung> = rungs.collect();
+        // Later brackets are spared the first rungs: all their trials pass them.
+        let spared = rungs.windows(2).take_while(|pair| pair[0].trials == pair[1].trials).count();
+        table.extend(&rungs[spared..]);
     }
     let spent = state.trials().iter().map(reached).sum();
     let created = state.counts().created;
