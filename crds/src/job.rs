@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
 use temper_advisor::{advisor::Settings, stopping::StopRules};
 
 pub use crate::tuning_job::{Goal, MetricsFormat, PodPolicy, Policy, Strategy};
-use crate::validation::Problem;
+use crate::{tuning_job::TuningJobSpec, validation::Problem};
 
 /// Everything a manifest says, narrowed.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Job {
     pub retention: u32,
     /// The job is deleted so long after it finished.
     pub ttl_after_finished: Option<Duration>,
+    /// The spec as it was written, with every default filled in.
+    pub spec: TuningJobSpec,
     /// What should be looked at though it is not wrong.
     pub warnings: Vec<Problem>,
 }

@@ -58,3 +58,30 @@ fn every_field_of_the_resources_is_explained() {
     });
     assert_eq!(found, Vec::<String>::new());
 }
+
+/// What the schema leaves open may hold anything; whoever watches jobs must be able to read them all the same, to say
+/// what is wrong with them.
+#[test]
+fn whatever_the_schema_admits_can_be_read() {
+    let mut job: serde_json::Value =
+        serde_saphyr::from_str(include_str!("manifests/full.yaml")).expect("it is YAML");
+    let anything = serde_json::json!({"a": [null, {"b": 1.5}]});
+    let open = [
+        "parameters/2/values/0",
+        "parameters/7/value",
+        "parameters/6/positions/0/0",
+        "parameters/4/when/optimizer/0",
+    ];
+    for pointer in
+        open.into_iter().chain(["pointsToEvaluate/0/learningRate", "search/options", "scheduler/options"])
+    {
+        let (parent, field) = pointer.rsplit_once('/').expect("a field");
+        let parent = job.pointer_mut(&format!("/spec/{parent}")).expect("the parent is there");
+        match field.parse::<usize>() {
+            Ok(index) => parent[index] = anything.clone(),
+            Err(_) => parent[field] = anything.clone(),
+        }
+    }
+    job["spec"]["trial"]["template"]["spec"]["volumes"] = anything;
+    serde_json::from_value::<temper_crds::TuningJob>(job).expect("it can be read");
+}

@@ -17,8 +17,8 @@ pub struct BudgetSpec {
     #[schemars(range(min = 1, max = 10_000))]
     pub parallelism: u32,
 
-    /// The job ends after so long, not counting the time it is suspended: hours, minutes and seconds, as 2h, 90m,
-    /// 1h30m or 45s. Trials that still run are stopped. Absent: no limit.
+    /// The job ends after so long, not counting the time it is suspended: days, hours, minutes and
+    /// seconds, as 2h, 90m, 1h30m or 45s. Trials that still run are stopped. Absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub max_duration: Option<String>,

@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "KubeSchema derives a private twin of each struct with its visibility")]
 
 mod budget;
+mod changes;
 mod objective;
 mod parameter;
 mod search;
@@ -19,9 +20,10 @@ use std::collections::BTreeMap;
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
-use temper_advisor::space::Value;
+use serde_json::Value;
 
 pub use budget::{BudgetSpec, RetentionSpec};
+pub use changes::CHANGEABLE;
 pub use objective::{Goal, ObjectiveSpec, Strategy};
 pub use parameter::{DistributionSpec, DistributionType, ParameterSpec, ParameterType, ScaleName};
 pub use search::{EarlyStoppingSpec, Policy, SchedulerSpec, SearchSpec};
@@ -120,7 +122,7 @@ pub struct TuningJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStoppingSpec>,
 
-    /// What may be done to save time in trials, for algorithms that know how. Default: none. Cannot be changed.
+    /// What a trial may do to save time. Trials get the list in $TEMPER_POLICIES. Default: none. Cannot be changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
     pub policies: Vec<Policy>,

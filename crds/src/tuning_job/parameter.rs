@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use temper_advisor::space::Value;
+use serde_json::Value;
 
 use crate::schema;
 

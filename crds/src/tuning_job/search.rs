@@ -1,5 +1,7 @@
 //! How configurations are proposed and how far trials go.
 
+use std::fmt;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,4 +113,11 @@ pub enum Policy {
     SkipTrain,
     QuickEval,
     Downscale,
+}
+
+/// As it is written in a manifest.
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }

@@ -1,5 +1,7 @@
 //! How one configuration is trained.
 
+use std::fmt;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +91,13 @@ pub enum MetricsFormat {
     Regex,
     TensorBoard,
     Auptimizer,
+}
+
+/// As it is written in a manifest.
+impl fmt::Display for MetricsFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Where checkpoints are kept.

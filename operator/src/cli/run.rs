@@ -10,10 +10,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use temper_crds::{
-    job::{Job, Policy},
-    validation,
-};
+use temper_crds::{job::Job, validation};
 use temper_runner::agent::protocol::MetricsSource;
 
 use super::{Exit, Failure, Shell, source::Manifest};
@@ -21,7 +18,6 @@ use crate::{
     local::{
         self, LocalJob, Remembered, RunEnd, RunError,
         live::{self, Progress},
-        manifest::Identity,
         slots::{self, Inventory, Slots},
         store::{self, Store, StoreError},
         summary::{Standing, Summary},
@@ -93,7 +89,7 @@ impl Run {
         let (mut store, made) =
             Store::open(&store_path, &manifest).map_err(|error| explain(error, &store_path))?;
         if !made {
-            self.accept_manifest(&mut store, &manifest, &store_path)?;
+            self.accept_manifest(&mut store, &manifest, &job, &store_path)?;
         }
         let state = state_of(&job)?;
         let mut remembered =
@@ -154,13 +150,22 @@ impl Run {
     }
 
     /// A store goes on with its own job only; what may change is taken over.
-    fn accept_manifest(&self, store: &mut Store, manifest: &str, path: &Path) -> Result<(), Failure> {
+    fn accept_manifest(
+        &self,
+        store: &mut Store,
+        manifest: &str,
+        job: &Job,
+        path: &Path,
+    ) -> Result<(), Failure> {
         if store.meta().manifest == manifest {
             return Ok(());
         }
-        let known =
-            Identity::of(&store.meta().manifest).context("cannot compare the store's manifest with this one");
-        let differences = known?.differences(&Identity::of(manifest)?);
+        let known = validation::parse_job(&store.meta().manifest)
+            .context("cannot compare the store's manifest with this one")?;
+        let mut differences = known.spec.frozen_differences(&job.spec);
+        if known.name != job.name {
+            differences.insert(0, "metadata.name".to_owned());
+        }
         if !differences.is_empty() {
             return Err(Failure::wrong_input(anyhow!(
                 "the store {} holds another job; {} differs from it in\n  {}",
@@ -190,7 +195,7 @@ impl Run {
             name: job.name.clone(),
             workload,
             metrics: MetricsSource {
-                format: format!("{:?}", job.trial.metrics.format),
+                format: job.trial.metrics.format.to_string(),
                 file: job.trial.metrics.file.clone(),
                 patterns: job.trial.metrics.patterns.clone(),
             },
@@ -204,7 +209,7 @@ impl Run {
                 }
                 is_here
             }),
-            policies: job.policies.iter().copied().map(name_of_policy).collect(),
+            policies: job.policies.iter().map(ToString::to_string).collect(),
             suspended: job.suspend,
         };
         let mut watcher = live::watcher(self.progress, &remembered.state, remembered.last);
@@ -265,10 +270,6 @@ pub(super) fn conclude(
 }
 
 /// As manifests write it.
-fn name_of_policy(policy: Policy) -> String {
-    serde_json::to_value(policy).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
 /// How a run ended, and with what.
 pub(super) struct Finished {
     pub(super) end: RunEnd,

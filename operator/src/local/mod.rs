@@ -10,7 +10,6 @@ mod crew;
 mod executor;
 pub mod live;
 mod lock;
-pub mod manifest;
 mod orphans;
 mod picture;
 mod sieve;

@@ -64,6 +64,8 @@ fn job(reader: &mut Reader<'_>) -> Option<Job> {
     let suspend = reader.read("spec.suspend", false);
     let retention: Option<RetentionSpec> = reader.read("spec.retention", RetentionSpec::default());
     let ttl = reader.read("spec.ttlSecondsAfterFinished", None::<u32>);
+    let is_right = reader.errors.is_empty() && reader.options.is_empty();
+    let spec = reader.get("spec").filter(|_| is_right).and_then(|spec| reader.decode("spec", spec));
     Some(Job {
         name: name?,
         namespace: reader.get("metadata.namespace").and_then(Value::as_str).map(ToOwned::to_owned),
@@ -78,6 +80,7 @@ fn job(reader: &mut Reader<'_>) -> Option<Job> {
         suspend: suspend?,
         retention: retention?.trials,
         ttl_after_finished: ttl?.map(|seconds| std::time::Duration::from_secs(u64::from(seconds))),
+        spec: spec?,
         warnings: Vec::new(),
     })
 }

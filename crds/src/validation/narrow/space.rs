@@ -1,5 +1,6 @@
 //! Parameters to a search space.
 
+use serde::Deserialize;
 use serde_json::Value as Json;
 use temper_advisor::{
     ParamName,
@@ -138,12 +139,23 @@ fn domain(reader: &mut Reader<'_>, path: &str, spec: &ParameterSpec) -> Option<D
             IntDomain::new(min??, max??, step?, scale, prior?).map(Domain::Int)
         }
         ParameterType::Categorical => {
-            Domain::categorical(spec.values.clone()?, spec.ordinal.unwrap_or(false))
+            Domain::categorical(values(spec.values.as_ref()?)?, spec.ordinal.unwrap_or(false))
         }
-        ParameterType::Fixed => Ok(Domain::Fixed(spec.value.clone()?)),
-        ParameterType::Architecture => Domain::architecture(spec.positions.clone()?),
+        ParameterType::Fixed => Ok(Domain::Fixed(value(spec.value.as_ref()?)?)),
+        ParameterType::Architecture => Domain::architecture(
+            spec.positions.as_ref()?.iter().map(|choices| values(choices)).collect::<Option<_>>()?,
+        ),
     };
     reader.accept(path, domain)
+}
+
+/// A value that was found to be one.
+fn value(json: &Json) -> Option<Value> {
+    Value::deserialize(json).ok()
+}
+
+fn values(json: &[Json]) -> Option<Vec<Value>> {
+    json.iter().map(value).collect()
 }
 
 /// `Some(None)` when it is absent, `None` when it is not whole.
