@@ -30,6 +30,7 @@ use crate::schema;
     category = "temper",
     selectable = ".spec.job",
     selectable = ".spec.desired",
+    selectable = ".spec.pod.name",
     selectable = ".status.report.state",
     printcolumn(name = "Job", type_ = "string", json_path = ".spec.job"),
     printcolumn(name = "Index", type_ = "integer", json_path = ".spec.index"),
@@ -75,6 +76,15 @@ pub struct TrialSpec {
     #[serde(default = "first_attempt")]
     #[schemars(range(min = 1))]
     pub attempt: u32,
+
+    /// How far it was sent before, to each rung in turn; runTo is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub rungs: Vec<u64>,
+
+    /// How many of its attempts have failed. Those that were preempted, evicted or lost with their node do not count.
+    #[serde(default)]
+    pub failures: u32,
 
     /// What it starts from. Absent: from nothing, or from its own last checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,9 +172,8 @@ pub struct TrialReport {
     #[schemars(range(min = 1))]
     pub attempt: u32,
 
-    /// Name of the pod that wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pod: Option<String>,
+    /// The pod that wrote it: the API server admits no other, and the operator believes no other.
+    pub pod: PodReference,
 
     /// How far the trial is, in the scheduler's resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
