@@ -12,6 +12,11 @@
 //! passes over it. `Assign` comes only when no trial is open: at the start, and after `Ack`. The end of stdin means
 //! that the executor is gone: whatever runs is killed, and an end that was not acknowledged is kept in
 //! [`ENDED_FILE`].
+//!
+//! In a pod the Kubernetes API takes the executor's place: [`PodOrders`] and the Trial object become the same orders,
+//! and the messages the Trial's `status.report`.
+
+mod pod;
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +25,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+pub use pod::{Goal, POD_ORDERS, PodOrders};
 
 /// In the attempt's folder: an [`Ended`] that no executor was there to acknowledge. The next one takes it up with
 /// [`Ended::left_behind`] and then removes the file.

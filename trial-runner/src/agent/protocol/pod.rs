@@ -1,0 +1,139 @@
+//! What the operator tells the agent of a pod, once, when it makes the pod.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Assignment;
+
+/// The variable of the training container's environment that holds [`PodOrders`] as JSON.
+pub const POD_ORDERS: &str = "TEMPER_POD";
+
+/// All that does not depend on the trial, and how the pod gets its trials. The rest (index, attempt, parameters, how
+/// far to go, what to resume from) is read from the Trial object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodOrders {
+    /// Name of the one Trial that the pod is for. Absent: the pod is a worker that runs every Trial whose
+    /// `spec.pod.name` names it, one after another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<String>,
+    /// What every attempt has in common. Its `trial`, `attempt`, `parameters`, `run_to`, `reported_to` and
+    /// `resume_from` are not looked at; its `dir` is the folder below which each attempt gets its own.
+    pub template: Assignment,
+    /// Which way each objective of the template is better, in the same order.
+    pub goals: Vec<Goal>,
+    /// Resources that stay in a trial's series however long it gets: the rungs of its scheduler.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<u64>,
+    /// Where the pod has mounted what `pvc://` URIs name: from `pvc://claim` to a folder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mounts: BTreeMap<String, PathBuf>,
+    /// A folder with one file for each variable that the store of the checkpoints needs (`AWS_ACCESS_KEY_ID`, ...):
+    /// a mounted Secret. Absent: the pod's own identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<PathBuf>,
+}
+
+/// Which way an objective is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Goal {
+    /// Smaller is better.
+    Minimize,
+    /// Larger is better.
+    Maximize,
+}
+
+impl Goal {
+    /// Whether one value of the objective is better than another.
+    pub fn is_better(self, value: f64, than: f64) -> bool {
+        match self {
+            Self::Minimize => value < than,
+            Self::Maximize => value > than,
+        }
+    }
+}
+
+impl PodOrders {
+    /// The value for [`POD_ORDERS`] in a container's `env`. The kubelet expands `$(NAME)` there, so every `$` is
+    /// doubled, which it takes back.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub fn to_variable(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string(self)?.replace('$', "$$"))
+    }
+
+    /// From the variable as the agent finds it, which is what the kubelet has made of [`Self::to_variable`].
+    ///
+    /// # Errors
+    /// What is wrong with it, for a person.
+    pub fn from_variable(text: &str) -> Result<Self, String> {
+        let orders: Self =
+            serde_json::from_str(text).map_err(|error| format!("the variable {POD_ORDERS}: {error}"))?;
+        let (objectives, goals) = (orders.template.objectives.len(), orders.goals.len());
+        if objectives == 0 {
+            return Err(format!("the variable {POD_ORDERS}: template.objectives is empty"));
+        }
+        if objectives != goals {
+            return Err(format!(
+                "the variable {POD_ORDERS}: {goals} goals for {objectives} objectives; each has one"
+            ));
+        }
+        Ok(orders)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::expand::expand;
+
+    fn orders() -> PodOrders {
+        PodOrders {
+            trial: Some("fashion-x7k2p-3".into()),
+            template: Assignment {
+                job: "fashion".into(),
+                command: ["sh", "-c", "echo $$HOME $(PARAM_lr) $(HOSTNAME) $$(NOT)"].map(String::from).into(),
+                objectives: vec!["accuracy".into()],
+                grace_seconds: 28.0,
+                dir: "/temper".into(),
+                ..Assignment::default()
+            },
+            goals: vec![Goal::Maximize],
+            rungs: vec![1, 3, 9],
+            mounts: [("pvc://claim".to_owned(), "/temper-volumes/claim".into())].into(),
+            credentials: Some("/temper-credentials".into()),
+        }
+    }
+
+    #[test]
+    fn orders_come_through_the_kubelet_as_they_were_given() {
+        let as_the_kubelet_hands_it_on = expand(&orders().to_variable().unwrap(), |_| Some("expanded"));
+        assert_eq!(PodOrders::from_variable(&as_the_kubelet_hands_it_on), Ok(orders()));
+    }
+
+    #[test]
+    fn a_worker_needs_no_more_than_its_template_and_goals() {
+        let text = r#"{"template": {"job": "j", "trial": 0, "attempt": 0, "command": ["true"], "parameters": {},
+            "objectives": ["loss"], "graceSeconds": 28, "dir": "/temper"}, "goals": ["minimize"]}"#;
+        let orders = PodOrders::from_variable(text).unwrap();
+        assert_eq!((orders.trial, orders.goals), (None, vec![Goal::Minimize]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, problem) in [
+            ("", "the variable TEMPER_POD: EOF while parsing a value at line 1 column 0"),
+            (r#"{"tempalte": {}}"#, "unknown field `tempalte`, expected one of `trial`, `template`"),
+            (
+                &serde_json::to_string(&PodOrders { goals: vec![], ..orders() }).unwrap(),
+                "0 goals for 1 objectives; each has one",
+            ),
+        ] {
+            let said = PodOrders::from_variable(text).unwrap_err();
+            assert!(said.contains(problem), "{said}");
+        }
+    }
+}
