@@ -37,11 +37,13 @@ e2e: setup-python build ## the built-in models' tests, and the programs run as a
 	cargo test --locked -p temper-runner --features torch
 	cargo test --locked -p temper-tests -- --test-threads=2
 
-check: ## formatting, lints, licences, generated files
+check: ## formatting, lints, licences, generated files, the chart
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/deny.sh
 	cargo run --quiet --locked -p temper-operator -- crds --out crds/manifests --check
+	scripts/chart-crds.sh --check
+	scripts/chart-test.sh
 
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py
@@ -51,6 +53,7 @@ fmt: ## format the code
 
 generate: ## write the generated files anew
 	cargo run --quiet -p temper-operator -- crds --out crds/manifests
+	scripts/chart-crds.sh
 
 clean: ## remove what was built, downloaded and run here
 	rm -rf target .venv .cache .temper
