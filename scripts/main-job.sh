@@ -8,7 +8,7 @@ store=.temper/fashion-mnist
 temper run examples/fashion-mnist/job.yaml --store "$store" "$@"
 
 checkpoint=$(temper best --store "$store" -o json |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["checkpoint"]["uri"].removeprefix("file://"))')
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["checkpoint"].removeprefix("file://"))')
 echo
 echo "the best, measured once on the test set:"
 temper-runner evaluate --model-dir "$checkpoint" --split test | tee "$store/test.json"
