@@ -48,6 +48,16 @@ check: ## formatting, lints, licences, generated files, the chart
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py
 
+.PHONY: cluster-build cluster cluster-down
+cluster-build: ## compile the test cluster: Kubernetes, simulated nodes, an S3 server, Helm, images for tests
+	tests/cluster/cluster build
+
+cluster: ## start a real Kubernetes cluster on this machine, below target/cluster
+	tests/cluster/cluster up
+
+cluster-down: ## end that cluster
+	tests/cluster/cluster down
+
 fmt: ## format the code
 	cargo fmt --all
 
