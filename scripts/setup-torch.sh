@@ -3,8 +3,9 @@
 #
 #   scripts/setup-torch.sh            what `cargo build -p temper-runner --features torch` needs (1 GB on disk)
 #   scripts/setup-torch.sh --python   and what `import torch` needs in .venv/bin/python (3 GB more)
+#   scripts/setup-torch.sh --cuda     everything, CUDA's libraries included
 #
-# Where the machine has an NVIDIA GPU both install everything, CUDA's libraries included. Done already: returns
+# Where the machine has an NVIDIA GPU all install everything. Done already: returns
 # at once. PYTHON names the interpreter to use (default python3).
 set -eu
 
@@ -14,8 +15,9 @@ want=libtorch
 case "${1-}" in
 '') ;;
 --python) want=python ;;
+--cuda) want=cuda ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
