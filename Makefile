@@ -58,6 +58,10 @@ cluster: ## start a real Kubernetes cluster on this machine, below target/cluste
 cluster-down: ## end that cluster
 	tests/cluster/cluster down
 
+.PHONY: images
+images: setup ## make the images of images/ without a container engine, below target/images; print their sizes
+	scripts/images.sh
+
 fmt: ## format the code
 	cargo fmt --all
 
