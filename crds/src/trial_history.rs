@@ -72,8 +72,21 @@ pub struct FinishedTrial {
     /// The scheduler's bracket in which it competed.
     #[serde(default)]
     pub bracket: u32,
+    /// How far it was sent before, from rung to rung.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<u64>,
+    /// How far it was sent last. Absent: to its own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_to: Option<u64>,
     /// How often it was started.
     pub attempts: u32,
+    /// How many of its attempts failed.
+    #[serde(default)]
+    pub failures: u32,
+    /// Why it failed, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub message: Option<String>,
     /// Where its last checkpoint is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,

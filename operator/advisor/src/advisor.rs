@@ -94,6 +94,8 @@ pub struct Advisor {
     searcher: Box<dyn Searcher>,
     scheduler: Box<dyn Scheduler>,
     runs: BTreeMap<TrialIndex, Run>,
+    /// Whether trials are being read back: see [`Advisor::set_recalling`].
+    recalling: bool,
 }
 
 impl Advisor {
@@ -104,13 +106,25 @@ impl Advisor {
         let searcher = build_searcher(&settings);
         let scheduler = build_scheduler(&settings);
         match (searcher, scheduler) {
-            (Ok(searcher), Ok(scheduler)) => {
-                Ok(Self { settings, history: History::default(), searcher, scheduler, runs: BTreeMap::new() })
-            }
+            (Ok(searcher), Ok(scheduler)) => Ok(Self {
+                settings,
+                history: History::default(),
+                searcher,
+                scheduler,
+                runs: BTreeMap::new(),
+                recalling: false,
+            }),
             (searcher, scheduler) => {
                 Err(searcher.err().into_iter().chain(scheduler.err()).flatten().collect())
             }
         }
+    }
+
+    /// While trials are read back one after the other, each with its whole story, a scheduler's word to stop one is
+    /// not given: whom a trial was compared with then is not known any more, and whoever recorded its story recorded
+    /// whether it was stopped.
+    pub fn set_recalling(&mut self, recalling: bool) {
+        self.recalling = recalling;
     }
 
     /// What has been tried, and what came of it.
@@ -178,13 +192,14 @@ impl Advisor {
         run.verdict = match run.verdict {
             Verdict::Continue => match self.scheduler.reported(index, resource, loss) {
                 Verdict::Continue if run.to.is_some_and(|to| resource > to) => Verdict::Complete,
+                Verdict::Stop if self.recalling => Verdict::Continue,
                 verdict => verdict,
             },
-            Verdict::Pause => {
+            // What it measures until it has ended counts for others.
+            told => {
                 self.scheduler.reported(index, resource, loss);
-                Verdict::Pause
+                told
             }
-            told => told,
         };
         run.verdict
     }

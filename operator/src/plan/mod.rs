@@ -9,6 +9,7 @@
 mod counts;
 mod decide;
 mod event;
+mod recall;
 mod rules;
 mod state;
 mod trial;
@@ -16,6 +17,7 @@ mod trial;
 pub use counts::Counts;
 pub use decide::{may_reopen, plan, plan_for};
 pub use event::{Action, Ending, Event, FinishReason, JobOutcome, Millis, Observation, StopReason};
+pub use recall::{Recorded, Resumed};
 pub use rules::{Budget, FAILURES_BEFORE_GIVING_UP, Goal, Objective, Rules, Strategy};
 pub use state::JobState;
 pub use trial::{Asked, Checkpoint, Outcome, Phase, Trial};

@@ -47,11 +47,11 @@ pub struct JobState {
     pub(super) exhausted: bool,
     pub(super) suspended: bool,
     pub(super) outcome: Option<JobOutcome>,
-    started: Option<Millis>,
+    pub(super) started: Option<Millis>,
     /// When the job was last seen to be running, and how long it had been by then.
-    active_since: Option<Millis>,
-    active_before: u64,
-    last_event: Millis,
+    pub(super) active_since: Option<Millis>,
+    pub(super) active_before: u64,
+    pub(super) last_event: Millis,
 }
 
 /// A finite loss, as a key.
@@ -421,7 +421,7 @@ impl JobState {
         }
     }
 
-    fn finish(&mut self, at: Millis, index: TrialIndex, outcome: Outcome) {
+    pub(super) fn finish(&mut self, at: Millis, index: TrialIndex, outcome: Outcome) {
         let ending = match &outcome {
             Outcome::Completed => schedule::Ending::Completed,
             Outcome::Stopped(_) => schedule::Ending::Stopped,

@@ -99,9 +99,9 @@ pub trait Scheduler: Send {
     /// A trial was created with the goal that [`Scheduler::goal`] gave.
     fn started(&mut self, trial: TrialIndex, goal: Goal);
 
-    /// A trial reported its (first) loss at a resource it had not reached before. Not called for one that was told to
-    /// stop. It is for one that was told to pause and has not paused yet: it waits where it has come to by then, and
-    /// pauses whatever is said now.
+    /// A trial reported its (first) loss at a resource it had not reached before. Also for one that was told to stop or
+    /// to pause and has not done so yet, whatever is said now: what it measured counts, and one that pauses waits where
+    /// it has come to by then.
     fn reported(&mut self, trial: TrialIndex, resource: Resource, loss: f64) -> Verdict;
 
     /// A trial that was told to pause has given its worker back.

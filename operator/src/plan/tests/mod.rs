@@ -1,5 +1,6 @@
 //! The laws of the decision function, over generated jobs and generated orders of events.
 
+mod recall;
 mod world;
 
 use std::collections::BTreeMap;
