@@ -231,6 +231,8 @@ impl JobState {
             Action::Stop { trial, reason } => {
                 // A trial without a worker has nobody to ask: it is over at once.
                 if matches!(self.trials[trial.at()].phase, Phase::Running { .. }) {
+                    // What it is told stands, whatever else was concluded meanwhile.
+                    self.trials[trial.at()].verdict.take_if(|verdict| *verdict != Asked::Pause);
                     self.set_phase(*trial, Phase::Running { asked: Some(Asked::Stop(*reason)) });
                 } else {
                     self.finish(at, *trial, Outcome::Stopped(*reason));
@@ -348,7 +350,9 @@ impl JobState {
             (None, Verdict::Continue) => None,
         };
         let trial = &mut self.trials[index.at()];
-        if let (Some(verdict), None) = (verdict, trial.verdict) {
+        // What it was told stands.
+        let is_ending = matches!(trial.phase, Phase::Running { asked: Some(Asked::Stop(_)) });
+        if let (Some(verdict), None, false) = (verdict, trial.verdict, is_ending) {
             trial.verdict = Some(verdict);
             trial.message = by_rule.map(|reason| reason.to_string());
             // A worker that got as far as it was sent ends the attempt without being asked.
