@@ -10,6 +10,7 @@ KUBECONFORM=v0.8.0
 cached() {
     local stamp=$BIN/.$1 key=$2
     [ "$(cat "$stamp" 2>/dev/null)" != "$key" ] || return 0
+    command -v go >/dev/null || die "there is no go here; install Go first (https://go.dev/dl)"
     echo "building $1" >&2
     mkdir -p "$BIN"
     rm -f "$stamp"
@@ -19,12 +20,11 @@ cached() {
 
 build() {
     local each
-    command -v go >/dev/null || die "there is no go here; install Go first (https://go.dev/dl)"
     [ $# -gt 0 ] || set -- "${PARTS[@]}"
     for each in "$@"; do
         case $each in
         k8s) cached k8s "$(sha256sum <"$HERE/k8s/main.go") $(cat "$HERE"/k8s/go.* | sha256sum)" build_k8s ;;
-        kwok) cached kwok "$(cat "$HERE"/kwok/go.* | sha256sum)" build_kwok ;;
+        kwok) cached kwok "$(cat "$HERE"/kwok/go.* "$HERE/manifests/pod-complete.yaml" | sha256sum)" build_kwok ;;
         helm) cached helm "$HELM" install_tool helm.sh/helm/v4/cmd/helm "$HELM" ;;
         versitygw) cached versitygw "$VERSITYGW" install_tool github.com/versity/versitygw/cmd/versitygw "$VERSITYGW" ;;
         kubeconform) cached kubeconform "$KUBECONFORM" install_tool github.com/yannh/kubeconform/cmd/kubeconform "$KUBECONFORM" ;;
@@ -46,7 +46,17 @@ build_k8s() {
     done
 }
 
-build_kwok() { (cd "$HERE/kwok" && CGO_ENABLED=0 go build -trimpath -o "$BIN/kwok" -ldflags "-s -w" sigs.k8s.io/kwok/cmd/kwok); }
+# And KWOK's stages: its own but for pod-complete, which is ours.
+build_kwok() {
+    local stages each
+    (cd "$HERE/kwok" && CGO_ENABLED=0 go build -trimpath -o "$BIN/kwok" -ldflags "-s -w" sigs.k8s.io/kwok/cmd/kwok)
+    stages=$(cd "$HERE/kwok" && go list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    for each in "$stages"/node/fast/node-initialize.yaml "$stages"/pod/fast/pod-{ready,delete}.yaml \
+        "$stages"/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml "$HERE/manifests/pod-complete.yaml"; do
+        echo "---"
+        cat "$each"
+    done >"$BIN/kwok-stages.yaml"
+}
 
 install_tool() { GOBIN=$BIN CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$1@$2"; }
 

@@ -25,7 +25,11 @@ need_node() {
 
 stop_kubelet() { need_node "$1" && daemon_stop "$1" kubelet KILL; }
 
-kubelet_back() { need_node "$1" && restore kubelet "$1" start_kubelet "$1"; }
+kubelet_back() {
+    need_node "$1"
+    restore kubelet "$1" start_kubelet "$1"
+    node_await "$1"
+}
 
 # Unplugs a node's network, and plugs it in again: the node lives on meanwhile, as do its pods.
 node_cut() { need_node "$1" && ip link set "$(machine_cable "$1")" down; }
@@ -41,4 +45,5 @@ node_start() {
     routes_set
     start_kubelet "$1"
     start_proxy "$1"
+    node_await "$1"
 }

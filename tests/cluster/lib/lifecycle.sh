@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # A cluster from its start to its end. DIR/cluster.env notes what it took of the host: a subnet and a bridge.
 
+# How many volume claims a cluster can serve.
+VOLUMES=32
+
 # The cluster's own bridge; that it can be made claims its name and subnet from every other cluster.
 bridge_make() {
     local each
@@ -34,7 +37,7 @@ cluster_up() {
     rm -rf "$DIR"
     mkdir -p "$DIR"
     bridge_make
-    trap 'echo "the start failed: logs lie below $DIR; end what is left with: cluster --dir $DIR down" >&2' ERR
+    trap '[ -e "$DIR/ready" ] || echo "the start failed: logs lie below $DIR; end what is left: cluster --dir $DIR down" >&2' EXIT
     control_start &
     local control=$!
     # Nodes need the authority's certificate, not yet the API server.
@@ -43,12 +46,12 @@ cluster_up() {
     wait "$control"
     routes_set
     for each in $(node_names); do start_kubelet "$each" && start_proxy "$each"; done
-    for each in $(node_names); do
-        wait_until 60 "node $each being ready" node_ready "$each"
-        [ "$gpus" -eq 0 ] || node_gpus "$each" "$gpus"
-    done
+    echo "$gpus" >"$DIR/gpus"
+    base_objects
+    for each in $(node_names); do node_await "$each"; done
     [ "$simulated" -eq 0 ] || kwok_nodes "$simulated"
     wait_until 60 "the default service account" kubectl get serviceaccount default
+    touch "$DIR/ready"
     echo "$DIR/admin.kubeconfig"
 }
 
@@ -58,10 +61,30 @@ node_ready() { kubectl wait "node/$1" --for=condition=Ready --timeout=30s && nod
 
 node_untainted() { [ -z "$(kubectl get node "$1" -o 'jsonpath={.spec.taints}')" ]; }
 
-# Makes the scheduler see GPUs: it then honours limits as on nodes that have them.
-node_gpus() {
-    kubectl patch node "$1" --subresource=status --type=json >/dev/null \
-        -p "[{\"op\": \"add\", \"path\": \"/status/capacity/nvidia.com~1gpu\", \"value\": \"$2\"}]"
+# Waits for a node, and makes the scheduler see GPUs on it: it then honours limits as on nodes that have them. The
+# kubelet keeps what it finds in the capacity; it would take 10 s to copy that to what can be allocated.
+node_await() {
+    local gpus add='{"op": "add", "path": "/status/%s/nvidia.com~1gpu", "value": "%s"}'
+    wait_until 90 "node $1 being ready" node_ready "$1"
+    gpus=$(cat "$DIR/gpus")
+    # shellcheck disable=SC2059  # a template
+    [ "$gpus" -eq 0 ] || kubectl patch node "$1" --subresource=status --type=json >/dev/null \
+        -p "[$(printf "$add" capacity "$gpus"), $(printf "$add" allocatable "$gpus")]"
+}
+
+# What a cluster has that somebody else would install: a storage class and volumes of it.
+base_objects() {
+    local each path
+    {
+        cat "$HERE/manifests/base.yaml"
+        for each in $(seq "$VOLUMES"); do
+            path=$DIR/volumes/$each
+            mkdir -p "$path"
+            chmod 777 "$path"
+            echo "---"
+            sed -e "s|NAME|volume-$each|" -e "s|PATH|$path|" "$HERE/manifests/volume.yaml"
+        done
+    } | kubectl apply --server-side -f - >/dev/null
 }
 
 cluster_down() {
@@ -73,7 +96,7 @@ cluster_down() {
     ip link delete "$BRIDGE" 2>/dev/null || true
     cgroup_remove "/temper-cluster-${SUBNET##*.}"
     # Images and the data of pods and etcd go; the logs stay to be read.
-    rm -rf "$DIR"/machines/*/var/{containerd,kubelet,cni,etcd} "$DIR/cluster.env"
+    rm -rf "$DIR"/machines/*/var/{containerd,kubelet,cni,etcd} "$DIR"/{volumes,s3,cluster.env,ready}
 }
 
 cluster_status() {

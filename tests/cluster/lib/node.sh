@@ -44,6 +44,7 @@ authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {c
 authorization: {mode: Webhook}
 tlsCertFile: "$pki/$name.crt"
 tlsPrivateKeyFile: "$pki/$name.key"
+clusterDNS: [10.96.0.10]
 cgroupDriver: cgroupfs
 cgroupRoot: "$(node_cgroup "$name")"
 failCgroupV1: false
