@@ -4,6 +4,9 @@
 # How many volume claims a cluster can serve.
 VOLUMES=32
 
+# Whose a bridge is: an interface's alias holds 255 bytes.
+bridge_mark() { tail -c 255 <<<"$DIR"; }
+
 # The cluster's own bridge; that it can be made claims its name and subnet from every other cluster.
 bridge_make() {
     local each
@@ -12,6 +15,7 @@ bridge_make() {
         ip link add "temper$each" type bridge 2>/dev/null || continue
         SUBNET=10.245.$each BRIDGE=temper$each
         printf 'SUBNET=%s\nBRIDGE=%s\n' "$SUBNET" "$BRIDGE" >"$DIR/cluster.env"
+        ip link set "$BRIDGE" alias "$(bridge_mark)"
         ip address add "$SUBNET.1/24" dev "$BRIDGE"
         ip link set "$BRIDGE" up
         return
@@ -93,8 +97,11 @@ cluster_down() {
     # shellcheck source=/dev/null
     . "$DIR/cluster.env"
     for each in "$DIR"/machines/*; do [ ! -d "$each" ] || machine_kill "$(basename "$each")"; done
-    ip link delete "$BRIDGE" 2>/dev/null || true
-    cgroup_remove "/temper-cluster-${SUBNET##*.}"
+    # After a restart of the host another cluster may have taken this one's number.
+    if [ "$(cat "/sys/class/net/$BRIDGE/ifalias" 2>/dev/null)" = "$(bridge_mark)" ]; then
+        ip link delete "$BRIDGE"
+        cgroup_remove "/temper-cluster-${SUBNET##*.}"
+    fi
     # Images and the data of pods and etcd go; the logs stay to be read.
     rm -rf "$DIR"/machines/*/var/{containerd,kubelet,cni,etcd} "$DIR"/{volumes,s3,cluster.env,ready}
 }
