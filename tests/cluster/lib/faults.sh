@@ -14,6 +14,7 @@ apiserver_back() {
 restart_etcd() {
     daemon_stop control etcd KILL
     start_etcd
+    wait_until 60 "the start of etcd" in_machine control curl --silent --fail http://127.0.0.1:2379/health
     wait_until 60 "the return of the API server" api_ready
 }
 
