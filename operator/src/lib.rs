@@ -5,12 +5,14 @@
 //! - [`view`]: a job as people and programs look at it
 //! - [`plot`]: the same as pictures
 //! - [`local`]: jobs on this machine
+//! - [`cluster`]: jobs on Kubernetes
 //! - [`ask_tell`]: jobs whose trials another program runs
 //! - [`explain`]: what a job would do
 //! - [`cli`]: the command line
 
 pub mod ask_tell;
 pub mod cli;
+pub mod cluster;
 pub mod explain;
 pub mod local;
 pub mod plan;

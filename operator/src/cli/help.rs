@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Write a job", &["init", "validate", "explain"]),
     ("Tune", &["run", "simulate", "ask-tell"]),
     ("Look", &["top", "best", "trials", "plot", "export"]),
-    ("Set up", &["crds", "completions", "man"]),
+    ("Set up", &["operator", "crds", "completions", "man"]),
 ];
 
 /// Width of the column of command names.

@@ -15,6 +15,7 @@ mod export;
 mod help;
 mod init;
 mod man;
+mod operator;
 mod output;
 mod plot;
 mod run;
@@ -94,6 +95,7 @@ enum Command {
     Trials(trials::Trials),
     Plot(plot::Plot),
     Export(export::Export),
+    Operator(operator::Operator),
     Crds(crds::Crds),
     Completions(completions::Completions),
     Man(man::Man),
@@ -114,6 +116,7 @@ impl Command {
             Self::Trials(command) => command.run(shell),
             Self::Plot(command) => command.run(shell),
             Self::Export(command) => command.run(shell),
+            Self::Operator(command) => command.run(shell),
             Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
             Self::Man(command) => command.run(shell),

@@ -154,6 +154,16 @@ impl JobState {
         self.active_before + self.active_since.map_or(0, |since| now.since(since))
     }
 
+    /// Milliseconds it was active before the time since which it is active.
+    pub fn active(&self) -> (u64, Option<Millis>) {
+        (self.active_before, self.active_since)
+    }
+
+    /// Whether a finished trial is kept in full.
+    pub fn keeps(&self, trial: TrialIndex) -> bool {
+        self.kept.contains(&trial)
+    }
+
     /// The next time at which a decision may change though nothing happens.
     pub fn wake_at(&self, now: Millis) -> Option<Millis> {
         if self.outcome.is_some() || self.suspended {
@@ -178,6 +188,11 @@ impl JobState {
     pub fn set_budget(&mut self, budget: super::rules::Budget) {
         self.advisor.set_limits(budget.max_trials, budget.parallelism);
         self.rules.budget = budget;
+    }
+
+    /// Changes how many finished trials are kept in full.
+    pub fn set_retention(&mut self, retention: Option<u32>) {
+        self.rules.retention = retention;
     }
 
     /// Takes one recorded event in. Events of trials or attempts that are over change nothing: a report may arrive

@@ -92,7 +92,7 @@ pub enum Ending {
 
 /// Decides how far trials go. What is about pauses is for those that pause trials, and what is about the number of
 /// trials for those that wait for a number of them.
-pub trait Scheduler: Send {
+pub trait Scheduler: Send + Sync {
     /// How far the next new trial goes; `None` when no new trial may start before something else happens.
     fn goal(&self, trial: TrialIndex) -> Option<Goal>;
 

@@ -42,7 +42,7 @@ pub struct Context<'a> {
 ///
 /// A proposal is a pure function of the context, the history and the index: state inside may only cache what can
 /// be computed again from these.
-pub trait Searcher: Send {
+pub trait Searcher: Send + Sync {
     /// The configuration to try as trial `index`, which is not yet in the history. Trials in it that are live are
     /// pending: their configuration is known and their result is not.
     /// `None` when the space holds nothing more to try.

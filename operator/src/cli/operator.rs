@@ -1,0 +1,127 @@
+//! `temper operator`.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, Failure, Shell};
+use crate::cluster::{self, AgentImage};
+
+/// Tend the tuning jobs of a cluster: the operator that the Helm chart installs
+///
+/// Reaches the cluster by the service account of its pod, or by the kubeconfig of whoever starts it. Several may run at
+/// once: one leads, the others stand by.
+#[derive(clap::Args)]
+#[command(after_help = "\
+# On this machine, for the cluster of the current context
+temper operator --runner-image ghcr.io/temper-rs/temper:0.1.0 --lease-namespace default
+# What it logs
+TEMPER_LOG=debug temper operator")]
+#[allow(clippy::doc_markdown, reason = "the comments are the help of the options")]
+pub(super) struct Operator {
+    /// Namespaces whose jobs it tends, with commas between; all when absent.
+    #[arg(long, env = "TEMPER_NAMESPACES", value_name = "NAMES", value_delimiter = ',')]
+    namespaces: Vec<String>,
+    /// Image whose /temper-runner is put into trial pods.
+    #[arg(long, env = "TEMPER_RUNNER_IMAGE", value_name = "IMAGE")]
+    runner_image: String,
+    /// How that image is pulled: Always, IfNotPresent or Never.
+    #[arg(
+        long,
+        env = "TEMPER_RUNNER_IMAGE_PULL_POLICY",
+        value_name = "POLICY",
+        default_value = "IfNotPresent",
+        value_parser = ["Always", "IfNotPresent", "Never"],
+        hide_possible_values = true
+    )]
+    runner_image_pull_policy: String,
+    /// Service account of trial pods whose template names none.
+    #[arg(long, env = "TEMPER_TRIAL_SERVICE_ACCOUNT", value_name = "NAME", default_value = "temper-trial")]
+    trial_service_account: String,
+    /// Role that trial pods are given.
+    #[arg(long, env = "TEMPER_TRIAL_CLUSTER_ROLE", value_name = "NAME", default_value = "temper-trial")]
+    trial_cluster_role: String,
+    /// Where /health, /ready and /metrics are served.
+    #[arg(long, env = "TEMPER_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// Name of the lease that makes one operator lead.
+    #[arg(long, env = "TEMPER_LEASE_NAME", value_name = "NAME", default_value = "temper-operator")]
+    lease_name: String,
+    /// Its namespace; the operator's own when absent.
+    #[arg(long, env = "TEMPER_LEASE_NAMESPACE", value_name = "NAME")]
+    lease_namespace: Option<String>,
+    /// How the log is written: text or json.
+    #[arg(
+        long,
+        env = "TEMPER_LOG_FORMAT",
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Operator {
+    pub(super) fn run(self, _: Shell) -> Result<Exit, Failure> {
+        self.log()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the operator")?;
+        runtime.block_on(async {
+            let client = kube::Client::try_default().await.map_err(|error| {
+                Failure::wrong_input(error)
+                    .hint("the operator needs a cluster: a pod's service account, or KUBECONFIG")
+            })?;
+            let namespace = self.lease_namespace.clone().unwrap_or_else(|| {
+                std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned())
+            });
+            cluster::run(client, self.options(namespace)).await.context("the operator ended")?;
+            Ok(Exit::Done)
+        })
+    }
+
+    fn options(self, lease_namespace: String) -> cluster::Options {
+        let identity = std::env::var("POD_NAME").unwrap_or_else(|_| {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            format!("{host}-{}", std::process::id())
+        });
+        cluster::Options {
+            namespaces: self.namespaces.into_iter().filter(|name| !name.is_empty()).collect(),
+            agent: AgentImage {
+                image: self.runner_image,
+                pull_policy: self.runner_image_pull_policy,
+                service_account: self.trial_service_account,
+            },
+            trial_cluster_role: self.trial_cluster_role,
+            listen: self.listen,
+            lease_name: self.lease_name,
+            lease_namespace,
+            identity,
+        }
+    }
+
+    fn log(&self) -> Result<(), Failure> {
+        let filter = std::env::var("TEMPER_LOG").unwrap_or_else(|_| "info".to_owned());
+        let filter = EnvFilter::try_new(&filter)
+            .with_context(|| {
+                format!("TEMPER_LOG: {filter:?} is no filter such as info, or temper_operator=debug")
+            })
+            .map_err(Failure::wrong_input)?;
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        match self.log_format {
+            LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+            LogFormat::Json => log.json().flatten_event(true).init(),
+        }
+        Ok(())
+    }
+}

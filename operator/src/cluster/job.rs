@@ -1,0 +1,519 @@
+//! One job's task: takes in what has changed, decides, writes what follows, and waits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use kube::{Api, Client, api::ListParams, runtime::events::Recorder};
+use temper_advisor::{Resource, TrialIndex};
+use temper_crds::{
+    Trial, TrialHistory, TrialSpec, TuningJob,
+    job::{Job, PodPolicy},
+    tuning_job::TuningJobStatus,
+    validation,
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    mailbox::{Changes, Mailbox},
+    metrics::Metrics,
+    names::JobKey,
+    observe::{self, PodEnd, PodView, Role, Standing},
+    permissions::Permissions,
+    pod::AgentImage,
+    recall,
+    report::Report,
+    status::{self, Troubles},
+    workers::Workers,
+    writer::{Refused, Writer},
+};
+use crate::plan::{Action, Ending, Event, JobState, Millis, Observation, Phase, Rules, may_reopen, plan};
+
+/// What all jobs share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) writer: Writer,
+    pub(super) agent: AgentImage,
+    pub(super) permissions: Permissions,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) recorder: Recorder,
+    /// Decisions that are made at once, on threads of their own: a slow one takes no other job's place.
+    pub(super) deciders: Semaphore,
+    /// Requests that are made at once, by all jobs.
+    pub(super) requests: Semaphore,
+}
+
+/// Why a job's task does not go on as it is.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// The job is gone, or going.
+    Gone,
+    /// Somebody else has changed what is ours: everything is read afresh.
+    Stale(String),
+    /// Another operator may lead.
+    NotLeader,
+}
+
+impl From<Refused> for Halt {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotLeader => Self::NotLeader,
+            Refused::Answered(status) if status.code == 404 => Self::Gone,
+            other => Self::Stale(other.to_string()),
+        }
+    }
+}
+
+/// A pod that could not be made yet.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    pub(super) again_at: Instant,
+    pub(super) wait: Duration,
+    pub(super) trouble: Option<observe::Trouble>,
+}
+
+/// A trial's object as it was last written or read.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) uid: String,
+    pub(super) generation: i64,
+    pub(super) spec: TrialSpec,
+}
+
+/// A job that is being tended.
+pub(super) struct Tended {
+    pub(super) shared: Arc<Shared>,
+    pub(super) key: JobKey,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) object: Box<TuningJob>,
+    pub(super) job: Arc<Job>,
+    /// Out for a decision for moments only.
+    pub(super) state: Option<Box<JobState>>,
+    pub(super) rungs: Vec<u64>,
+    /// Of trials that are not over.
+    pub(super) written: BTreeMap<TrialIndex, Written>,
+    /// Rungs of those that went through some: what compaction keeps.
+    pub(super) climbed: BTreeMap<TrialIndex, Vec<u64>>,
+    pub(super) pods: BTreeMap<String, PodView>,
+    pub(super) launches: BTreeMap<TrialIndex, Launch>,
+    pub(super) workers: Workers,
+    /// When pods that were asked to end are deleted.
+    pub(super) deadlines: BTreeMap<TrialIndex, Instant>,
+    pub(super) chunks: u32,
+    pub(super) report: Report,
+}
+
+pub(super) fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(since.as_millis() as u64)
+}
+
+impl Tended {
+    pub(super) fn state(&self) -> &JobState {
+        // It is taken out only while `decide` waits for its thread, and put back there.
+        self.state.as_deref().unwrap_or_else(|| unreachable!("the state is back after every decision"))
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut JobState {
+        self.state.as_deref_mut().unwrap_or_else(|| unreachable!("the state is back after every decision"))
+    }
+
+    pub(super) fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.shared.client.clone(), &self.key.namespace)
+    }
+
+    pub(super) fn is_reused(&self) -> bool {
+        self.job.trial.pod_policy == PodPolicy::Reuse
+    }
+
+    /// Reads everything of the job, which is right and not over (or may go on).
+    pub(super) async fn open(
+        shared: Arc<Shared>,
+        key: JobKey,
+        mailbox: Arc<Mailbox>,
+        object: Box<TuningJob>,
+        job: Job,
+    ) -> Result<Self, Halt> {
+        let state = JobState::of(&job).map_err(|invalid| Halt::Stale(format!("{invalid:?}")))?;
+        let rungs = state.advisor().rungs().into_iter().map(Resource::get).collect();
+        let report = Report::new(shared.clone(), &key, object.status.clone());
+        let mut tended = Self {
+            workers: Workers::default(),
+            state: Some(Box::new(state)),
+            job: Arc::new(job),
+            rungs,
+            written: BTreeMap::new(),
+            climbed: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            launches: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
+            chunks: 0,
+            report,
+            shared,
+            key,
+            mailbox,
+            object,
+        };
+        // What comes in from here on is newer than what is read now.
+        let service_account =
+            tended.job.trial.template.pod().spec.as_ref().and_then(|spec| spec.service_account_name.clone());
+        let service_account = service_account
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| tended.shared.agent.service_account.clone());
+        let shared = tended.shared.clone();
+        let granted =
+            shared.permissions.grant(&shared.client, &shared.writer, &tended.key.namespace, &service_account);
+        if let Err(refused) = granted.await {
+            if matches!(refused, Refused::NotLeader) {
+                return Err(Halt::NotLeader);
+            }
+            // The pods' own failures would say it less well; the job goes on for those who granted it themselves.
+            tended.report.say(
+                "Warning",
+                "CannotGrant",
+                &format!("trial pods may be unable to report: {refused}"),
+            );
+        }
+        tended.read().await?;
+        Ok(tended)
+    }
+
+    async fn read(&mut self) -> Result<(), Halt> {
+        let of_job = ListParams::default().fields(&format!("spec.job={}", self.key.name));
+        let trials: Api<Trial> = self.api();
+        let histories: Api<TrialHistory> = self.api();
+        let pods: Api<k8s_openapi::api::core::v1::Pod> = self.api();
+        let writer = self.shared.writer.clone();
+        let trials = writer.until_answered("list", "trials", || trials.list(&of_job)).await?;
+        let histories = writer.until_answered("list", "trialhistories", || histories.list(&of_job)).await?;
+        let selected = ListParams::default().labels(&self.key.selector());
+        let pods = writer.until_answered("list", "pods", || pods.list(&selected)).await?;
+        let owned = |owners: &Option<Vec<_>>| self.key.owns(owners.as_deref().unwrap_or_default());
+        let trials: Vec<Trial> =
+            trials.items.into_iter().filter(|trial| owned(&trial.metadata.owner_references)).collect();
+        let mut histories: Vec<TrialHistory> =
+            histories.items.into_iter().filter(|history| owned(&history.metadata.owner_references)).collect();
+        histories.sort_by_key(|history| history.spec.chunk);
+        self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
+        self.pods = pods.items.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();
+
+        let objectives = self.state().rules().objectives.clone();
+        let recorded = recall::recorded(&trials, &histories, &objectives);
+        let resumed = recall::resumed(&self.object, now());
+        self.state_mut().recall(recorded, resumed, now());
+        for trial in trials {
+            let index = TrialIndex(trial.spec.index);
+            if !trial.spec.rungs.is_empty() {
+                self.climbed.insert(index, trial.spec.rungs.clone());
+            }
+            if self.state().trial(index).is_some_and(|known| known.outcome().is_none()) {
+                self.remember_written(index, &trial);
+            }
+        }
+        if self.state().started().is_none() {
+            self.observe(Observation::Opened);
+        }
+        self.take_changed_spec();
+        self.workers = Workers::of(self.pods.values(), &self.written, self.state());
+        self.find_lost_pods().await
+    }
+
+    pub(super) fn remember_written(&mut self, index: TrialIndex, trial: &Trial) {
+        let uid = trial.metadata.uid.clone().unwrap_or_default();
+        let generation = trial.metadata.generation.unwrap_or(0);
+        self.written.insert(index, Written { uid, generation, spec: trial.spec.clone() });
+    }
+
+    /// What happened to the pods of running trials while nobody looked.
+    async fn find_lost_pods(&mut self) -> Result<(), Halt> {
+        let running: Vec<TrialIndex> = self.state().running().collect();
+        for index in running {
+            let Some(pod) = self.written.get(&index).and_then(|written| written.spec.pod.clone()) else {
+                continue;
+            };
+            match self.pods.get(&pod.name).map(|pod| pod.standing.clone()) {
+                Some(Standing::Over(end)) => self.pod_ended(index, end).await?,
+                Some(_) => {}
+                // It was to be made next when the operator that decided so ended.
+                None if !self.is_reused() && !self.has_reported(index) => self.launch(index),
+                None => {
+                    let end = PodEnd::Disrupted("its pod is gone".to_owned());
+                    self.pod_ended(index, end).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_reported(&self, index: TrialIndex) -> bool {
+        let attempt = self.state().trial(index).map_or(0, |trial| trial.attempts);
+        attempt > 1 || self.state().trial(index).is_some_and(|trial| trial.reached.is_some())
+    }
+
+    fn launch(&mut self, index: TrialIndex) {
+        let launch = Launch { again_at: Instant::now(), wait: Duration::from_secs(1), trouble: None };
+        self.launches.insert(index, launch);
+    }
+
+    pub(super) fn observe(&mut self, observation: Observation) {
+        if let Observation::Ended { trial, .. } = &observation {
+            self.launches.remove(trial);
+            self.deadlines.remove(trial);
+            self.workers.free(*trial);
+        }
+        let at = now();
+        self.state_mut().apply(at, &Event::Observed(observation));
+    }
+
+    /// Tends the job until it is over and everything of it is written.
+    pub(super) async fn tend(&mut self) -> Result<(), Halt> {
+        loop {
+            let began = Instant::now();
+            let changes = self.mailbox.take();
+            self.take_in(changes).await?;
+            let actions = self.decide().await;
+            self.carry_out(actions).await?;
+            self.end_what_does_not().await?;
+            let is_over = self.is_over();
+            if is_over {
+                self.dismiss_workers().await?;
+            }
+            let status = self.status();
+            let next = self.report.write(status, is_over).await?;
+            self.shared.metrics.reconciled(began.elapsed());
+            if is_over {
+                return Ok(());
+            }
+            self.wait(next).await;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let counts = self.state().counts();
+        self.state().outcome().is_some() && counts.live() + counts.paused == 0
+    }
+
+    fn status(&self) -> TuningJobStatus {
+        let generation = self.object.metadata.generation;
+        let troubles = self.troubles();
+        let before = self.report.last();
+        status::of(&self.key, &self.job, self.state(), &troubles, generation, before, now())
+    }
+
+    fn troubles(&self) -> Troubles {
+        let mut troubles = Troubles::new();
+        let mut add = |trouble: &observe::Trouble, index| {
+            troubles.entry(trouble.clone()).or_default().push(index);
+        };
+        for (index, launch) in &self.launches {
+            launch.trouble.iter().for_each(|trouble| add(trouble, *index));
+        }
+        for index in self.state().running() {
+            let pod = self.written.get(&index).and_then(|written| written.spec.pod.as_ref());
+            if let Some(PodView { standing: Standing::Waiting { trouble: Some(trouble) }, .. }) =
+                pod.and_then(|pod| self.pods.get(&pod.name))
+            {
+                add(trouble, index);
+            }
+        }
+        troubles
+    }
+
+    /// Waits until something changes or is due.
+    async fn wait(&self, status_due: Option<Instant>) {
+        let due =
+            self.launches.values().map(|launch| launch.again_at).chain(self.deadlines.values().copied());
+        let wake = self
+            .state()
+            .wake_at(now())
+            .map(|at| Instant::now() + Duration::from_millis(at.since(now())).max(Duration::from_millis(1)));
+        let due = due.chain(wake).chain(status_due).min();
+        // Looked at once in a while though nothing was heard: a watch may have missed something.
+        let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(300));
+        tokio::select! {
+            () = self.mailbox.arrived() => {}
+            () = tokio::time::sleep_until(due.into()) => {}
+        }
+    }
+
+    async fn decide(&mut self) -> Vec<Action> {
+        let Some(mut state) = self.state.take() else { return Vec::new() };
+        let _permit = self.shared.deciders.acquire().await;
+        let began = Instant::now();
+        let before = state.counts();
+        let decided = tokio::task::spawn_blocking(move || {
+            let actions = plan(&mut state, now());
+            (state, actions)
+        });
+        // The closure does not panic, and a runtime that ends takes this task with it.
+        let Ok((state, actions)) = decided.await else { std::process::abort() };
+        let suggestions = state.counts().created - before.created;
+        let algorithm = &self.job.settings.search.algorithm;
+        self.shared.metrics.decided(algorithm, suggestions, began.elapsed());
+        self.state = Some(state);
+        actions
+    }
+
+    async fn take_in(&mut self, changes: Changes) -> Result<(), Halt> {
+        if let Some(object) = changes.job {
+            if object.metadata.deletion_timestamp.is_some() {
+                return Err(Halt::Gone);
+            }
+            self.object = object;
+            self.take_changed_spec();
+        }
+        let mut ended = BTreeSet::new();
+        for (index, trial) in changes.trials {
+            let index = TrialIndex(index);
+            match trial {
+                Some(trial) => self.take_trial(index, &trial)?,
+                None => self.trial_deleted(index).await?,
+            }
+            ended.insert(index);
+        }
+        for (name, pod) in changes.pods {
+            self.take_pod(name, pod).await?;
+        }
+        Ok(())
+    }
+
+    /// The parts of the spec that may change while a job runs.
+    fn take_changed_spec(&mut self) {
+        let value = serde_json::to_value(&*self.object).unwrap_or_default();
+        match validation::parse_value(&value) {
+            Ok(job) => {
+                let rules = Rules::from(&job);
+                let state = self.state_mut();
+                if state.rules().budget != rules.budget {
+                    state.set_budget(rules.budget);
+                }
+                state.set_retention(rules.retention);
+                if may_reopen(state, now()) {
+                    self.observe(Observation::Reopened);
+                }
+                if self.state().is_suspended() != job.suspend && self.state().outcome().is_none() {
+                    self.observe(Observation::Suspended { suspended: job.suspend });
+                    let (reason, message) = if job.suspend {
+                        ("Suspended", "its trials are paused; set spec.suspend to false to go on")
+                    } else {
+                        ("Resumed", "its trials go on from their last checkpoints")
+                    };
+                    self.report.say("Normal", reason, message);
+                }
+                self.job = Arc::new(job);
+            }
+            Err(errors) => {
+                self.report.say("Warning", "Invalid", &format!("the change is not taken: {errors}"));
+            }
+        }
+    }
+
+    fn take_trial(&mut self, index: TrialIndex, trial: &Trial) -> Result<(), Halt> {
+        let Some(written) = self.written.get(&index) else { return Ok(()) };
+        if trial.metadata.uid.as_deref() != Some(&written.uid) {
+            return Ok(());
+        }
+        let generation = trial.metadata.generation.unwrap_or(0);
+        if generation > written.generation && trial.spec != written.spec {
+            return Err(Halt::Stale(format!("the spec of trial {index} was changed by somebody else")));
+        }
+        let Some(report) = trial.status.as_ref().and_then(|status| status.report.as_ref()) else {
+            return Ok(());
+        };
+        let Some(known) = self.state().trial(index) else { return Ok(()) };
+        let is_current = matches!(known.phase, Phase::Running { .. }) && known.attempts == report.attempt;
+        let pod = written.spec.pod.as_ref();
+        let is_believed = pod.is_some_and(|pod| {
+            let uid = pod.uid.as_ref().or(self.pods.get(&pod.name).map(|pod| &pod.uid));
+            pod.name == report.pod.name
+                && uid.is_none_or(|uid| report.pod.uid.as_ref().is_none_or(|it| it == uid))
+        });
+        if !is_current || !is_believed {
+            return Ok(());
+        }
+        for observation in observe::of_report(index, report, known, &self.state().rules().objectives.clone())
+        {
+            self.observe(observation);
+        }
+        Ok(())
+    }
+
+    /// Somebody deleted a Trial by hand. One that is not over is tried again; what is known of one that is over is kept
+    /// here, and put into the history with the others.
+    async fn trial_deleted(&mut self, index: TrialIndex) -> Result<(), Halt> {
+        let Some(known) = self.state().trial(index) else { return Ok(()) };
+        if known.outcome().is_some() {
+            if self.state().keeps(index) {
+                self.compact(vec![index]).await?;
+                self.state_mut().apply(now(), &Event::Decided(Action::Compact { trials: vec![index] }));
+            }
+            return Ok(());
+        }
+        let (attempt, is_running) = (known.attempts, matches!(known.phase, Phase::Running { .. }));
+        self.written.remove(&index);
+        if is_running {
+            let message = "its Trial object was deleted".to_owned();
+            self.observe(Observation::Ended { trial: index, attempt, ending: Ending::Disrupted { message } });
+        }
+        Ok(())
+    }
+
+    async fn take_pod(&mut self, name: String, pod: Option<PodView>) -> Result<(), Halt> {
+        let before = match &pod {
+            Some(pod) => self.pods.insert(name.clone(), pod.clone()),
+            None => self.pods.remove(&name),
+        };
+        let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return Ok(()) };
+        let end = match pod.map(|pod| pod.standing) {
+            Some(Standing::Over(end)) => end,
+            Some(_) => return Ok(()),
+            None => match before.map(|before| before.standing) {
+                // Its end was taken in before it was removed.
+                Some(Standing::Over(_)) => return Ok(()),
+                _ => PodEnd::Disrupted("its pod was deleted".to_owned()),
+            },
+        };
+        let index = match role {
+            Role::Attempt(index) => Some(index),
+            Role::Worker(_) => self.workers.gone(&name),
+        };
+        let runs_here = |index: &TrialIndex| {
+            self.written
+                .get(index)
+                .and_then(|written| written.spec.pod.as_ref())
+                .is_some_and(|pod| pod.name == name)
+        };
+        match index.filter(runs_here) {
+            Some(index) => self.pod_ended(index, end).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The pod of a running trial ended: it may have said how it went, and the word be still on its way.
+    async fn pod_ended(&mut self, index: TrialIndex, end: PodEnd) -> Result<(), Halt> {
+        let Some(known) = self.state().trial(index) else { return Ok(()) };
+        if !matches!(known.phase, Phase::Running { .. }) {
+            return Ok(());
+        }
+        let attempt = known.attempts;
+        let trials: Api<Trial> = self.api();
+        let name = self.key.trial(index);
+        let found = self.shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
+        if let Some(trial) = found {
+            self.take_trial(index, &trial)?;
+        }
+        let still_runs = self
+            .state()
+            .trial(index)
+            .is_some_and(|known| matches!(known.phase, Phase::Running { .. }) && known.attempts == attempt);
+        if still_runs {
+            self.observe(Observation::Ended { trial: index, attempt, ending: end.ending() });
+        }
+        Ok(())
+    }
+}

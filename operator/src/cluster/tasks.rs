@@ -1,0 +1,193 @@
+//! A task for every job, for as long as it is there.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use kube::{
+    Api,
+    api::{DeleteParams, Preconditions},
+    runtime::watcher,
+};
+use temper_crds::{TuningJob, job::Job, validation};
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
+
+use super::{
+    job::{Halt, Shared, Tended, now},
+    mailbox::{Mailbox, Mailboxes},
+    names::JobKey,
+    report::Report,
+    status, trial,
+    watch::{self, Namespaces, Seen},
+    writer::jitter,
+};
+
+/// Tends every job there is and will be. Does not return.
+pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
+    let mailboxes = Mailboxes::default();
+    for trials in namespaces.apis(&shared.client) {
+        let seen = watch::watch(trials, watcher::Config::default(), watch::identify_trial);
+        tokio::spawn(watch::pass_on_trials(seen, mailboxes.clone()));
+    }
+    for pods in namespaces.apis(&shared.client) {
+        let seen = watch::watch(pods, watch::our_pods(), watch::identify_pod);
+        tokio::spawn(watch::pass_on_pods(seen, mailboxes.clone()));
+    }
+    let (sender, mut jobs) = mpsc::channel(256);
+    for api in namespaces.apis::<TuningJob>(&shared.client) {
+        let mut seen = watch::watch(api, watcher::Config::default(), JobKey::of);
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while let Some(seen) = seen.recv().await {
+                if sender.send(seen).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let mut tasks: HashMap<String, JoinHandle<()>> = HashMap::new();
+    while let Some(seen) = jobs.recv().await {
+        match seen {
+            Seen::There(key, mut object) => {
+                object.metadata.managed_fields = None;
+                let (mailbox, is_new) = mailboxes.open(&key.uid);
+                if is_new {
+                    shared.metrics.queued(1);
+                    let task = tend_one(shared.clone(), key.clone(), mailbox, Box::new(object));
+                    tasks.insert(key.uid, tokio::spawn(task));
+                } else {
+                    mailbox.put(|changes| changes.job = Some(Box::new(object)));
+                }
+            }
+            Seen::Gone(key) => {
+                mailboxes.close(&key.uid);
+                if let Some(task) = tasks.remove(&key.uid) {
+                    task.abort();
+                }
+            }
+            Seen::Synced => tracing::info!(jobs = tasks.len(), "every job is known"),
+        }
+    }
+}
+
+/// One job, from its first sight until it is gone.
+async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut object: Box<TuningJob>) {
+    shared.metrics.queued(-1);
+    loop {
+        if let Some(newer) = mailbox.take().job {
+            object = newer;
+        }
+        if object.metadata.deletion_timestamp.is_some() {
+            return;
+        }
+        let value = serde_json::to_value(&*object).unwrap_or_default();
+        let next = match validation::parse_value(&value) {
+            Err(errors) => {
+                let message = errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+                refuse(&shared, &key, &object, message).await
+            }
+            Ok(job) => tend_valid(&shared, &key, &mailbox, &object, job).await,
+        };
+        match next {
+            Ok(()) => {}
+            Err(Halt::Gone | Halt::NotLeader) => return,
+            Err(Halt::Stale(why)) => {
+                tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
+                // Were two operators to do this against each other, they would not do it in step.
+                sleep(Duration::from_secs(1).mul_f64(jitter())).await;
+                let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
+                match shared.writer.until_answered("get", "tuningjobs", || jobs.get_opt(&key.name)).await {
+                    Ok(Some(newer)) if newer.metadata.uid.as_deref() == Some(&key.uid) => {
+                        object = Box::new(newer);
+                    }
+                    Ok(_) => return,
+                    Err(_) => return,
+                }
+                continue;
+            }
+        }
+        // It is over, or wrong: until somebody changes it, or its time is up.
+        object = match wait(&shared, &key, &mailbox, object).await {
+            Some(changed) => changed,
+            None => return,
+        };
+    }
+}
+
+async fn refuse(shared: &Arc<Shared>, key: &JobKey, object: &TuningJob, message: String) -> Result<(), Halt> {
+    let mut report = Report::new(shared.clone(), key, object.status.clone());
+    let generation = object.metadata.generation;
+    let status = status::refused("Invalid", message.clone(), generation, report.last(), now());
+    let is_news = report.last() != Some(&status);
+    report.write(status, true).await?;
+    if is_news {
+        report.say("Warning", "Invalid", &message);
+    }
+    Ok(())
+}
+
+async fn tend_valid(
+    shared: &Arc<Shared>,
+    key: &JobKey,
+    mailbox: &Arc<Mailbox>,
+    object: &TuningJob,
+    job: Job,
+) -> Result<(), Halt> {
+    let is_settled = object.status.as_ref().is_some_and(|status| {
+        status.completion_time.is_some() && status.observed_generation == object.metadata.generation
+    });
+    if is_settled {
+        return Ok(());
+    }
+    let mut tended =
+        Tended::open(shared.clone(), key.clone(), mailbox.clone(), Box::new(object.clone()), job).await?;
+    tended.tend().await
+}
+
+/// Waits until the spec of a job that is not tended changes; deletes the job when its time is up.
+async fn wait(
+    shared: &Arc<Shared>,
+    key: &JobKey,
+    mailbox: &Mailbox,
+    mut object: Box<TuningJob>,
+) -> Option<Box<TuningJob>> {
+    let generation = object.metadata.generation;
+    loop {
+        let due = expires_in(&object);
+        let expired = async {
+            match due {
+                Some(due) => sleep(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = mailbox.arrived() => {}
+            () = expired => {
+                let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
+                let preconditions = Preconditions { uid: Some(key.uid.clone()), resource_version: None };
+                let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
+                tracing::info!(namespace = key.namespace, job = key.name, "its ttlSecondsAfterFinished is over");
+                // Whatever the answer, this was its end: gone already, or another of its name.
+                let _ = shared
+                    .writer
+                    .until_answered("delete", "tuningjobs", || jobs.delete(&key.name, &params))
+                    .await;
+                return None;
+            }
+        }
+        if let Some(newer) = mailbox.take().job {
+            if newer.metadata.deletion_timestamp.is_some() {
+                return None;
+            }
+            let is_changed = newer.metadata.generation != generation;
+            object = newer;
+            if is_changed {
+                return Some(object);
+            }
+        }
+    }
+}
+
+fn expires_in(object: &TuningJob) -> Option<Duration> {
+    let ttl = u64::from(object.spec.ttl_seconds_after_finished?) * 1_000;
+    let ended = object.status.as_ref()?.completion_time.as_ref().map(trial::millis)?;
+    Some(Duration::from_millis((ended.0 + ttl).saturating_sub(now().0)))
+}

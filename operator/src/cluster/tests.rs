@@ -1,0 +1,117 @@
+//! What the objects look like.
+
+use kube::ResourceExt;
+use temper_advisor::TrialIndex;
+use temper_crds::{job::Job, validation};
+use temper_runner::agent::protocol::{POD_ORDERS, PodOrders};
+
+use super::{
+    names::JobKey,
+    pod::{AgentImage, Purpose, pod},
+};
+
+fn job() -> Job {
+    validation::parse_job(
+        r#"
+apiVersion: temper.rs/v1alpha1
+kind: TuningJob
+metadata: {name: fashion, namespace: team}
+spec:
+  objectives: [{metric: accuracy, goal: maximize}]
+  parameters: [{name: lr, type: float, min: 0.1, max: 1}]
+  budget: {maxTrials: 4}
+  trial:
+    checkpoints: {uri: "pvc://models/here", secretName: keys}
+    template:
+      metadata: {labels: {kueue.x-k8s.io/queue-name: research}, annotations: {a: b}}
+      spec:
+        schedulingGates: [{name: later}]
+        nodeSelector: {gpu: h200}
+        tolerations: [{key: gpu, operator: Exists}]
+        priorityClassName: low
+        terminationGracePeriodSeconds: 60
+        imagePullSecrets: [{name: pull}]
+        volumes: [{name: data, emptyDir: {}}]
+        containers:
+        - {name: proxy, image: "proxy:1"}
+        - name: trial
+          image: train:1
+          command: [python, train.py]
+          args: ["--lr=$(PARAM_lr)", "$$HOME"]
+          env: [{name: A, value: "$(PARAM_lr)"}]
+          resources: {limits: {nvidia.com/gpu: 1}}
+          volumeMounts: [{name: data, mountPath: /data}]
+"#,
+    )
+    .unwrap()
+}
+
+fn key() -> JobKey {
+    JobKey { namespace: "team".into(), name: "fashion".into(), uid: "1-2-3".into() }
+}
+
+fn agent() -> AgentImage {
+    AgentImage {
+        image: "temper:1".into(),
+        pull_policy: "IfNotPresent".into(),
+        service_account: "temper-trial".into(),
+    }
+}
+
+fn trial_pod() -> k8s_openapi::api::core::v1::Pod {
+    let purpose =
+        Purpose::Attempt { trial: TrialIndex(3), attempt: 2, trial_uid: "t-uid", parameters: "{}".into() };
+    pod(&key(), &job(), &[1, 3, 9], &agent(), &purpose).unwrap()
+}
+
+#[test]
+fn the_template_is_kept_but_for_what_the_agent_needs() {
+    let made = trial_pod();
+    let mut spec = made.spec.clone().unwrap();
+    let mut template = job().trial.template.pod().spec.clone().unwrap();
+    // What is changed, and nothing else.
+    assert_eq!(spec.restart_policy.take().as_deref(), Some("Never"));
+    assert_eq!(spec.service_account_name.take().as_deref(), Some("temper-trial"));
+    assert_eq!(spec.automount_service_account_token.take(), Some(true));
+    assert_eq!(spec.init_containers.take().unwrap().len(), 1);
+    let names = |spec: &k8s_openapi::api::core::v1::PodSpec| {
+        spec.volumes.iter().flatten().map(|volume| volume.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&spec), ["data", "temper", "temper-checkpoints", "temper-credentials"]);
+    spec.volumes.as_mut().unwrap().truncate(1);
+    let (made, wanted) = (&mut spec.containers[1], &mut template.containers[1]);
+    assert_eq!(made.command.take().unwrap(), ["/temper/temper-runner", "pod"]);
+    assert_eq!(made.args.take(), None);
+    (wanted.command, wanted.args) = (None, None);
+    made.volume_mounts.as_mut().unwrap().truncate(1);
+    made.env.as_mut().unwrap().truncate(1);
+    assert_eq!(spec, template);
+}
+
+#[test]
+fn the_agent_is_told_what_to_run_and_where_things_are() {
+    let made = trial_pod();
+    let container = &made.spec.as_ref().unwrap().containers[1];
+    let orders = container.env.iter().flatten().find(|variable| variable.name == POD_ORDERS).unwrap();
+    // The kubelet reads `$$` as `$`.
+    let orders = PodOrders::from_variable(&orders.value.as_ref().unwrap().replace("$$", "$")).unwrap();
+    assert_eq!(orders.trial, Some(key().trial(TrialIndex(3))));
+    assert_eq!(orders.template.command, ["python", "train.py", "--lr=$(PARAM_lr)", "$$HOME"]);
+    assert_eq!(orders.template.checkpoints.as_deref(), Some("pvc://models/here/1-2-3"));
+    assert_eq!(orders.mounts["pvc://models"].to_str(), Some("/temper-volumes/models"));
+    assert_eq!(orders.rungs, [1, 3, 9]);
+    assert!((orders.template.grace_seconds - 58.0).abs() < 1e-9);
+    assert!(container.volume_mounts.iter().flatten().any(|mount| mount.mount_path == "/temper-credentials"));
+}
+
+#[test]
+fn a_pod_belongs_to_its_trial_and_a_worker_to_its_job() {
+    let made = trial_pod();
+    assert_eq!(made.owner_references()[0].kind, "Trial");
+    assert_eq!(made.owner_references()[0].uid, "t-uid");
+    assert_eq!(made.labels()["kueue.x-k8s.io/queue-name"], "research");
+    assert_eq!(made.labels()["temper.rs/index"], "3");
+    let worker = pod(&key(), &job(), &[], &agent(), &Purpose::Worker { number: 4 }).unwrap();
+    assert_eq!(worker.owner_references()[0].kind, "TuningJob");
+    assert_eq!(worker.labels()["temper.rs/worker"], "4");
+}
