@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
     attempt::{self, Echo},
+    checkpoints::Places,
     link::{Link, Received, is_ready},
     metrics::Metrics,
     process::become_reaper,
@@ -49,7 +50,7 @@ pub fn run_by_hand(
         signal_hook::low_level::pipe::register(signal, on_signal.try_clone()?)?;
     }
     let mut person = Person { signals, times: 0, tell };
-    let finished = attempt::run(assignment, Vec::new(), &mut person, echo);
+    let finished = attempt::run(assignment, &Places::default(), Vec::new(), &mut person, echo);
     let interrupted = person.times > 0;
     Ok(match finished {
         Some(finished) => ByHand { ended: Some(finished.ended), reports: finished.reports, interrupted },

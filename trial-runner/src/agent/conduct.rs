@@ -47,6 +47,8 @@ pub(super) enum WaitFor {
 /// The course of one attempt: running, then perhaps lingering (there is something to wait for), then terminating (at most the grace), then killed.
 pub(super) struct Conduct {
     grace: Duration,
+    /// Killed by then.
+    limit: Option<Instant>,
     phase: Phase,
     cause: Option<Cause>,
 }
@@ -61,7 +63,7 @@ enum Phase {
 
 impl Conduct {
     pub(super) fn new(grace: Duration) -> Self {
-        Self { grace, phase: Phase::Running, cause: None }
+        Self { grace, limit: None, phase: Phase::Running, cause: None }
     }
 
     /// Why it is being brought to its end, if it is.
@@ -122,6 +124,17 @@ impl Conduct {
         }
     }
 
+    /// While it is being ended: no more than so long is left, of which at most half is spent on waiting.
+    pub(super) fn limit(&mut self, within: Duration, now: Instant) {
+        let limit = self.limit.map_or(now + within, |limit| limit.min(now + within));
+        self.limit = Some(limit);
+        match &mut self.phase {
+            Phase::Lingering { until } => *until = (*until).min(now + (limit - now) / 2),
+            Phase::Terminating { until } => *until = (*until).min(limit),
+            Phase::Running | Phase::Killed => {}
+        }
+    }
+
     /// Time has passed.
     pub(super) fn wake(&mut self, now: Instant) -> Act {
         match self.phase {
@@ -132,7 +145,8 @@ impl Conduct {
     }
 
     fn terminate(&mut self, now: Instant) -> Act {
-        self.phase = Phase::Terminating { until: now + self.grace };
+        let until = now + self.grace;
+        self.phase = Phase::Terminating { until: self.limit.map_or(until, |limit| limit.min(until)) };
         Act::Terminate
     }
 
@@ -215,6 +229,32 @@ mod tests {
         conduct.end(Cause::ReachedRunTo, WaitFor::WhatIsReached, at(0));
         assert_eq!(conduct.end(Cause::Abandoned, WaitFor::Nothing, at(1)), Act::Kill);
         assert_eq!(conduct.cause(), Some(&Cause::ReachedRunTo));
+    }
+
+    #[test]
+    fn a_limit_shortens_what_is_under_way_and_what_comes() {
+        let seconds = Duration::from_secs;
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::Pause, WaitFor::WhatIsReached, at(0));
+        conduct.limit(seconds(12), at(0));
+        assert_eq!(conduct.wake(at(5)), Act::Wait);
+        assert_eq!(conduct.wake(at(6)), Act::Terminate, "half of it went on waiting");
+        assert_eq!(conduct.wake(at(11)), Act::Wait);
+        assert_eq!(conduct.wake(at(12)), Act::Kill);
+
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::Pause, WaitFor::Nothing, at(0));
+        conduct.limit(seconds(30), at(0));
+        assert_eq!(conduct.deadline(), Some(at(10)), "no more than the grace");
+        conduct.limit(seconds(5), at(2));
+        assert_eq!(conduct.deadline(), Some(at(7)));
+        conduct.limit(seconds(60), at(3));
+        assert_eq!(conduct.deadline(), Some(at(7)), "a limit stays");
+
+        let mut conduct = Conduct::new(GRACE);
+        conduct.end(Cause::Stop, WaitFor::Nothing, at(0));
+        conduct.limit(seconds(5), at(2));
+        assert_eq!(conduct.deadline(), Some(at(7)), "whatever it is ended for");
     }
 
     #[test]

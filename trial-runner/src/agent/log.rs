@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{self, Write},
+    io::Write,
     path::PathBuf,
 };
 
@@ -17,7 +17,8 @@ const TAIL: usize = 64 << 10;
 /// Of an output longer than 64 MiB the file holds the first 64 MiB, a line that says how much was left out, and the
 /// last 64 KiB. A file that cannot be written (a full disk) is given up with a warning.
 pub(super) struct Log {
-    path: PathBuf,
+    /// `None`: only its end is remembered.
+    path: Option<PathBuf>,
     head: u64,
     file: Option<File>,
     is_broken: bool,
@@ -31,7 +32,13 @@ impl Log {
         Self::with_head(path, HEAD)
     }
 
+    /// Without a file.
+    pub(super) fn unkept() -> Self {
+        Self { path: None, ..Self::with_head(PathBuf::new(), 0) }
+    }
+
     fn with_head(path: PathBuf, head: u64) -> Self {
+        let path = Some(path);
         Self { path, head, file: None, is_broken: false, length: 0, tail: VecDeque::new() }
     }
 
@@ -68,24 +75,21 @@ impl Log {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Option<String> {
+        let path = self.path.as_deref()?;
         if bytes.is_empty() || self.is_broken {
             return None;
         }
-        let error = self.try_write(bytes).err()?;
+        let file = match &mut self.file {
+            Some(file) => Ok(file),
+            none => File::create(path).map(|file| none.insert(file)),
+        };
+        let error = file.and_then(|file| file.write_all(bytes)).err()?;
         self.is_broken = true;
         self.file = None;
         Some(format!(
             "{}: {error}; the log ends here, the trial goes on and its metrics are read",
-            self.path.display()
+            path.display()
         ))
-    }
-
-    fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(File::create(&self.path)?),
-        };
-        file.write_all(bytes)
     }
 }
 

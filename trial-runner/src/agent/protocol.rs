@@ -34,7 +34,7 @@ pub const ENDED_FILE: &str = "ended.json";
 
 /// From the executor to the agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "order", rename_all = "camelCase", deny_unknown_fields)]
+#[serde(tag = "order", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Order {
     /// Run this attempt.
     Assign(Box<Assignment>),
@@ -45,6 +45,11 @@ pub enum Order {
     },
     /// Let the attempt save its state and end, to be resumed later. Its outcome is [`Outcome::Paused`].
     Pause,
+    /// As [`Self::Pause`], from a machine that is about to go away.
+    Vacate {
+        /// The command is gone by then, whatever it does.
+        within_seconds: f64,
+    },
     /// The `Ended` message is durably recorded.
     Ack,
 }
@@ -217,7 +222,7 @@ pub enum Outcome {
     },
     /// Ended by [`Order::Stop`].
     Stopped,
-    /// Ended by [`Order::Pause`].
+    /// Ended by [`Order::Pause`] or [`Order::Vacate`].
     Paused,
 }
 

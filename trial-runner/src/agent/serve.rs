@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::{
     attempt::{self, Echo, Finished},
+    checkpoints::Places,
     link::{Link, Pipes},
     process::become_reaper,
     protocol::{Assignment, ENDED_FILE, Ended, Message, Order},
@@ -34,8 +35,10 @@ pub fn serve() -> io::Result<()> {
 fn serve_over(link: &mut dyn Link) {
     let mut waiting = Waiting::default();
     while let Some(assignment) = waiting.assignment(link) {
-        let early = waiting.0.drain(..).collect();
-        let Some(finished) = attempt::run(&assignment, early, link, Echo::None) else { return };
+        let early = waiting.early();
+        let Some(finished) = attempt::run(&assignment, &Places::default(), early, link, Echo::None) else {
+            return;
+        };
         link.send(&Message::Ended(Box::new(finished.ended.clone())));
         if !waiting.acknowledgement(link) {
             leave_behind(finished);
@@ -46,11 +49,11 @@ fn serve_over(link: &mut dyn Link) {
 
 /// Orders that have come between two attempts.
 #[derive(Default)]
-struct Waiting(std::collections::VecDeque<Order>);
+pub(super) struct Waiting(std::collections::VecDeque<Order>);
 
 impl Waiting {
     /// The next assignment; `None` when the executor is gone. Orders for the attempt before are passed over.
-    fn assignment(&mut self, link: &mut dyn Link) -> Option<Box<Assignment>> {
+    pub(super) fn assignment(&mut self, link: &mut dyn Link) -> Option<Box<Assignment>> {
         loop {
             if let Order::Assign(assignment) = self.next(link)? {
                 return Some(assignment);
@@ -58,8 +61,13 @@ impl Waiting {
         }
     }
 
+    /// What has come behind the assignment.
+    pub(super) fn early(&mut self) -> Vec<Order> {
+        self.0.drain(..).collect()
+    }
+
     /// Whether the end of the attempt was acknowledged; if not the executor is gone.
-    fn acknowledgement(&mut self, link: &mut dyn Link) -> bool {
+    pub(super) fn acknowledgement(&mut self, link: &mut dyn Link) -> bool {
         loop {
             match self.next(link) {
                 Some(Order::Ack) => return true,

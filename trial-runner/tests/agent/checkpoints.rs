@@ -94,7 +94,7 @@ fn checkpoints_are_committed_while_the_command_runs_and_the_newest_two_kept() {
         cd $TEMPER_CHECKPOINT_DIR
         for i in 1 2 3; do
             echo "{\"epoch\": $i, \"accuracy\": 0.5}"; echo $i > state.tmp; mv state.tmp state
-            while [ ! -d ../../checkpoints/3/$i-$i ] || [ ! -e ../../checkpoints/3/$i-$i/manifest.json ]; do sleep 0.02; done
+            while [ ! -d ../../checkpoints/3/$i-1-$i ] || [ ! -e ../../checkpoints/3/$i-1-$i/manifest.json ]; do sleep 0.02; done
         done
     "#;
     let trial = trainer(script);
@@ -107,7 +107,7 @@ fn checkpoints_are_committed_while_the_command_runs_and_the_newest_two_kept() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     kept.sort();
-    assert_eq!(kept, ["2-2", "3-3"]);
+    assert_eq!(kept, ["2-1-2", "3-1-3"]);
     assert_eq!(state(&story.checkpoints[1].uri), "2", "the one before is as it was");
 }
 
@@ -116,7 +116,7 @@ fn a_trial_killed_in_the_middle_of_a_write_resumes_from_the_last_committed() {
     let script = r#"
         cd $TEMPER_CHECKPOINT_DIR
         echo '{"epoch": 1, "accuracy": 0.5}'; echo 1 > state
-        while [ ! -e ../../checkpoints/3/1-1/manifest.json ]; do sleep 0.02; done
+        while [ ! -e ../../checkpoints/3/1-1-1/manifest.json ]; do sleep 0.02; done
         echo '{"epoch": 2, "accuracy": 0.6}'; printf torn > state
         echo '{"epoch": 3, "accuracy": 0.7}'; while :; do printf more >> state; sleep 0.01; done
     "#;
@@ -127,7 +127,7 @@ fn a_trial_killed_in_the_middle_of_a_write_resumes_from_the_last_committed() {
     agent.go();
     agent.wait();
     assert_eq!(alive(&trial.assignment.dir), [] as [String; 0]);
-    let committed = trial.path("checkpoints/3/1-1");
+    let committed = trial.path("checkpoints/3/1-1-1");
     let resumed = trainer("cat $TEMPER_CHECKPOINT_DIR/state; exit 0").with(|assignment| {
         assignment.resume_from = Some(format!("file://{}", committed.display()));
         assignment.reported_to = Some(3);
@@ -167,7 +167,7 @@ fn a_checkpoint_that_is_not_whole_is_refused() {
     assert!(resume(&uri).contains("state has the SHA-256"));
     fs::remove_file(folder.join("manifest.json")).unwrap();
     assert!(resume(&uri).contains("it was never committed"));
-    assert!(resume("s3://bucket/3/9-1").contains("this agent knows no s3://"));
+    assert!(resume("ftp://host/3/9-1-1").contains("this agent knows no ftp://"));
 }
 
 #[test]

@@ -164,11 +164,13 @@ impl<'t, 'l> Course<'t, 'l> {
         for order in orders {
             let act = match order {
                 Order::Stop { .. } => self.conduct.end(Cause::Stop, WaitFor::Nothing, now),
-                Order::Pause => {
-                    if let Some(keeper) = &mut self.keeper {
-                        keeper.look(now);
-                    }
-                    self.conduct.end(Cause::Pause, self.wait_to_pause(), now)
+                Order::Pause => self.pause(now),
+                Order::Vacate { within_seconds } => {
+                    // What is no number of seconds is none to wait.
+                    let within = Duration::try_from_secs_f64(within_seconds).unwrap_or_default();
+                    let act = self.pause(now);
+                    self.conduct.limit(within, now);
+                    act
                 }
                 Order::Assign(_) | Order::Ack => {
                     let text = format!("passed over while trial {} runs: {order:?}", self.assignment.trial);
@@ -178,6 +180,13 @@ impl<'t, 'l> Course<'t, 'l> {
             };
             self.act(act);
         }
+    }
+
+    fn pause(&mut self, now: Instant) -> Act {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look(now);
+        }
+        self.conduct.end(Cause::Pause, self.wait_to_pause(), now)
     }
 
     fn act(&mut self, act: Act) {

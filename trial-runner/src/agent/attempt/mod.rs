@@ -9,6 +9,7 @@ mod told;
 use std::{path::PathBuf, time::Instant};
 
 use super::{
+    checkpoints::Places,
     link::Link,
     protocol::{Assignment, Checkpoint, Ended, FailureReason, Order, Outcome, Report},
 };
@@ -59,13 +60,15 @@ impl From<Refusal> for End {
 /// `early`: orders for it that have come already.
 pub(super) fn run(
     assignment: &Assignment,
+    places: &Places,
     early: Vec<Order>,
     link: &mut dyn Link,
     echo: Echo,
 ) -> Option<Finished> {
     let begun = Instant::now();
     let mut told = Told::new(link);
-    let started = Setup::make(assignment).and_then(|setup| Course::start(setup, assignment, &mut told, echo));
+    let started =
+        Setup::make(assignment, places).and_then(|setup| Course::start(setup, assignment, &mut told, echo));
     let End { outcome, exit_code, last, checkpoint } = match started {
         Ok(course) => course.run(early)?,
         Err(refusal) => refusal.into(),

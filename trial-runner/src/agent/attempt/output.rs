@@ -14,15 +14,17 @@ use rustix::{
 
 use crate::agent::{log::Log, metrics::Stream};
 
-/// Where what the command puts out goes, beside its log.
+/// Where what the command puts out goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::agent) enum Echo {
-    /// Nowhere.
+    /// To its log.
     None,
-    /// To the agent's output of the same name.
+    /// To its log, and to the agent's output of the same name.
     Same,
-    /// All of it to the agent's stderr.
+    /// To its log, and all of it to the agent's stderr.
     ToStderr,
+    /// To the agent's output of the same name, which somebody else keeps.
+    Instead,
 }
 
 pub(super) struct Output {
@@ -34,9 +36,12 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Its log is kept in `dir`.
+    /// Its log, if one is kept, lies in `dir`.
     pub(super) fn new(stream: Stream, pipe: OwnedFd, dir: &Path, echo: Echo) -> Self {
-        let log = Log::new(dir.join(format!("{}.log", stream.name())));
+        let log = match echo {
+            Echo::Instead => Log::unkept(),
+            _ => Log::new(dir.join(format!("{}.log", stream.name()))),
+        };
         Self { stream, pipe: Some(pipe), log, echo }
     }
 
@@ -58,8 +63,12 @@ impl Output {
         // Whoever does not read it any more does not want it.
         let _ = match (self.echo, self.stream) {
             (Echo::None, _) => Ok(()),
-            (Echo::Same, Stream::Stdout) => io::stdout().write_all(chunk).and_then(|()| io::stdout().flush()),
-            (Echo::Same, Stream::Stderr) | (Echo::ToStderr, _) => io::stderr().write_all(chunk),
+            (Echo::Same | Echo::Instead, Stream::Stdout) => {
+                io::stdout().write_all(chunk).and_then(|()| io::stdout().flush())
+            }
+            (Echo::Same | Echo::Instead, Stream::Stderr) | (Echo::ToStderr, _) => {
+                io::stderr().write_all(chunk)
+            }
         };
         self.log.take(chunk)
     }

@@ -9,7 +9,7 @@ use std::{
 
 use super::Refusal;
 use crate::agent::{
-    checkpoints::{Keeper, restore},
+    checkpoints::{Keeper, Places, restore},
     environment::{Environment, Folder},
     metrics::Metrics,
     process::Launch,
@@ -27,7 +27,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn make(assignment: &Assignment) -> Result<Self, Refusal> {
+    pub(super) fn make(assignment: &Assignment, places: &Places) -> Result<Self, Refusal> {
         let dir = &assignment.dir;
         let refuse =
             |error| Refusal::cannot_start(format!("the attempt's folder {}: {error}", dir.display()));
@@ -46,13 +46,14 @@ impl Setup {
             message: format!("{error:#}"),
         };
         let resumed = match &assignment.resume_from {
-            Some(uri) => Some(restore(uri, &folder.checkpoint).map_err(bad_checkpoint)?),
+            Some(uri) => Some(restore(uri, places, &folder.checkpoint).map_err(bad_checkpoint)?),
             None => None,
         };
         let keeper = match &assignment.checkpoints {
             Some(uri) => {
                 let (trial, attempt) = (assignment.trial, assignment.attempt);
-                let keeper = Keeper::new(uri, trial, attempt, folder.checkpoint.clone(), Instant::now());
+                let saves_to = folder.checkpoint.clone();
+                let keeper = Keeper::new(uri, places, trial, attempt, saves_to, Instant::now());
                 Some(keeper.map_err(|error| Refusal::cannot_start(format!("trial.checkpoints: {error:#}")))?)
             }
             None => None,

@@ -24,8 +24,6 @@ pub(super) struct Commit {
     pub(super) attempt: u32,
     pub(super) resource: u64,
     pub(super) from_zero: bool,
-    /// Greater than that of any earlier checkpoint of the trial.
-    pub(super) sequence: u64,
     /// The command is dead: its files may be taken away.
     pub(super) may_move: bool,
 }
@@ -44,23 +42,29 @@ impl Commit {
     /// # Errors
     /// When the store cannot take it. Nothing that was committed before is touched then.
     pub(super) fn run(&self) -> Result<Committed> {
-        let key = format!("{}/{}-{}", self.trial, self.resource, self.sequence);
+        let store = self.store.as_ref();
+        let known = known(store, self.trial)?;
+        let last = known.iter().filter(|known| known.attempt == self.attempt).map(|known| known.sequence).max();
+        let own = Known {
+            attempt: self.attempt,
+            sequence: last.unwrap_or(0) + 1,
+            resource: self.resource,
+        };
+        let key = own.key(self.trial);
         match self.put(&key) {
             Ok(true) => {
                 // What cannot be removed now is removed with the next.
-                let _ = prune(self.store.as_ref(), self.trial);
+                let _ = prune(store, self.trial, known.into_iter().filter(|known| *known < own));
                 Ok(Committed::Yes(key))
             }
             Ok(false) => {
-                self.store
-                    .remove(&key)
-                    .with_context(|| format!("removing {key}, which was not committed"))?;
+                store.remove(&key).with_context(|| format!("removing {key}, which was not committed"))?;
                 Ok(Committed::Changed)
             }
             Err(error) => {
                 // What was moved is nowhere else: it stays, uncommitted, until a newer one is committed.
                 if !self.may_move {
-                    let _ = self.store.remove(&key);
+                    let _ = store.remove(&key);
                 }
                 Err(error)
             }
@@ -105,26 +109,48 @@ impl Commit {
     }
 }
 
-/// The sequence that a new checkpoint of the trial takes.
-pub(super) fn next_sequence(store: &dyn Store, trial: u32) -> Result<u64> {
-    Ok(sequences(store, trial)?.last().map_or(1, |(last, _)| last + 1))
+/// The name of a checkpoint, committed or not. Ordered from the oldest to the newest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
+    attempt: u32,
+    /// Within the attempt, from 1.
+    sequence: u64,
+    resource: u64,
 }
 
-/// The checkpoints of a trial, committed or not, oldest first.
-fn sequences(store: &dyn Store, trial: u32) -> Result<Vec<(u64, String)>> {
+impl Known {
+    fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.split('-');
+        let (resource, attempt, sequence) = (parts.next()?, parts.next()?, parts.next()?);
+        let known = Self {
+            resource: resource.parse().ok()?,
+            attempt: attempt.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+        };
+        parts.next().is_none().then_some(known)
+    }
+
+    fn key(self, trial: u32) -> String {
+        let Self { attempt, sequence, resource } = self;
+        format!("{trial}/{resource}-{attempt}-{sequence}")
+    }
+}
+
+/// The checkpoints of a trial, oldest first.
+fn known(store: &dyn Store, trial: u32) -> Result<Vec<Known>> {
     let names = store
         .list(&trial.to_string())
         .with_context(|| format!("listing the checkpoints of trial {trial}"))?;
-    let sequence = |name: &str| name.split_once('-')?.1.parse().ok();
-    let mut found: Vec<_> =
-        names.into_iter().filter_map(|name| Some((sequence(&name)?, format!("{trial}/{name}")))).collect();
-    found.sort();
-    Ok(found)
+    let mut known: Vec<_> = names.iter().filter_map(|name| Known::parse(name)).collect();
+    known.sort();
+    Ok(known)
 }
 
-fn prune(store: &dyn Store, trial: u32) -> Result<()> {
-    let mut committed = 0;
-    for (_, key) in sequences(store, trial)?.into_iter().rev() {
+/// Of those that are older than the one just committed, given oldest first, leaves the newest that were committed.
+fn prune(store: &dyn Store, trial: u32, older: impl DoubleEndedIterator<Item = Known>) -> Result<()> {
+    let mut committed = 1;
+    for known in older.rev() {
+        let key = known.key(trial);
         if committed < KEPT && store.read(&format!("{key}/{MANIFEST}"))?.is_some() {
             committed += 1;
         } else {

@@ -9,17 +9,22 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::{Store, manifest::MANIFEST};
+use super::{Places, Store, manifest::MANIFEST};
 
 /// What follows `file://` is the path as it stands.
-pub(super) fn open(uri: &str) -> Result<Arc<dyn Store>> {
+pub(super) fn open(uri: &str, _: &Places) -> Result<Arc<dyn Store>> {
     let path = uri.strip_prefix("file://").unwrap_or(uri);
     if !path.starts_with('/') {
         bail!(
             "{uri:?}: a path on this machine is written in full, with three slashes: file:///data/checkpoints"
         );
     }
-    Ok(Arc::new(Folder(PathBuf::from(path))))
+    Ok(within(path.into()))
+}
+
+/// Everything below a folder.
+pub(super) fn within(folder: PathBuf) -> Arc<dyn Store> {
+    Arc::new(Folder(folder))
 }
 
 struct Folder(PathBuf);

@@ -16,8 +16,8 @@ use rustix::{
 };
 
 use super::{
-    Store,
-    commit::{Commit, Committed, next_sequence},
+    Places, Store,
+    commit::{Commit, Committed},
     open,
     watch::{Fingerprint, Watch},
 };
@@ -40,7 +40,6 @@ pub(in crate::agent) struct Keeper {
     prefix: String,
     trial: u32,
     attempt: u32,
-    sequence: u64,
     watch: Watch,
     next_look: Instant,
     under_way: Option<UnderWay>,
@@ -66,13 +65,13 @@ impl Keeper {
     /// When there is no such place.
     pub(in crate::agent) fn new(
         uri: &str,
+        places: &Places,
         trial: u32,
         attempt: u32,
         folder: PathBuf,
         now: Instant,
     ) -> Result<Self> {
-        let store = open(uri)?;
-        let sequence = next_sequence(store.as_ref(), trial)?;
+        let store = open(uri, places)?;
         let watch = Watch::new(folder, now);
         let prefix = uri.trim_end_matches('/').to_owned();
         Ok(Self {
@@ -80,7 +79,6 @@ impl Keeper {
             prefix,
             trial,
             attempt,
-            sequence,
             watch,
             next_look: now,
             under_way: None,
@@ -196,9 +194,7 @@ impl Keeper {
         let _ = fs::remove_dir_all(self.watch.folder());
     }
 
-    fn commit(&mut self, mark: Mark, may_move: bool) -> Commit {
-        let sequence = self.sequence;
-        self.sequence += 1;
+    fn commit(&self, mark: Mark, may_move: bool) -> Commit {
         Commit {
             store: Arc::clone(&self.store),
             folder: self.watch.folder().to_owned(),
@@ -207,7 +203,6 @@ impl Keeper {
             attempt: self.attempt,
             resource: mark.resource,
             from_zero: mark.from_zero,
-            sequence,
             may_move,
         }
     }

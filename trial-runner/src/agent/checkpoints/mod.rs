@@ -1,16 +1,25 @@
 //! Checkpoints: what a command saves is committed to a store, and given back to an attempt that resumes.
 //!
-//! A checkpoint lies at `<prefix>/<trial>/<resource>-<sequence>/`: the files as the command wrote them, and last of
-//! all the [`manifest`]. Without a manifest it was never committed, and is not read.
+//! A checkpoint lies at `<prefix>/<trial>/<resource>-<attempt>-<sequence>/`: the files as the command wrote them, and
+//! last of all the [`manifest`]. Without a manifest it was never committed, and is not read. No two attempts commit
+//! under one name: one that was given up, and does not know it yet, cannot spoil what its successor commits.
 
 mod commit;
 mod file;
 mod keeper;
 mod manifest;
+mod mounted;
+#[cfg(feature = "stores")]
+mod object;
 mod restore;
 mod watch;
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Result, bail};
 
@@ -36,22 +45,41 @@ trait Store: Send + Sync {
     fn remove(&self, key: &str) -> io::Result<()>;
 }
 
-type Open = fn(&str) -> Result<Arc<dyn Store>>;
+/// How this machine reaches the places that URIs name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    /// Where it has mounted what `pvc://` URIs name: from `pvc://claim` to a folder.
+    pub(super) mounts: BTreeMap<String, PathBuf>,
+    /// A folder with one file for each variable that a store needs, beside those of the process.
+    pub(super) credentials: Option<PathBuf>,
+}
+
+type Open = fn(&str, &Places) -> Result<Arc<dyn Store>>;
 
 /// Every kind of place there is, by the scheme of its URI.
-const SCHEMES: [(&str, Open); 1] = [("file", file::open)];
+const SCHEMES: &[(&str, Open)] = &[
+    ("file", file::open),
+    ("pvc", mounted::open),
+    #[cfg(feature = "stores")]
+    ("s3", object::s3),
+    #[cfg(feature = "stores")]
+    ("gs", object::gs),
+    #[cfg(feature = "stores")]
+    ("az", object::az),
+];
 
-/// Opens the place that a URI names.
-fn open(uri: &str) -> Result<Arc<dyn Store>> {
-    let supported = || SCHEMES.map(|(scheme, _)| format!("{scheme}://")).join(", ");
+/// Opens the place that a URI names. Nothing is asked of it yet.
+fn open(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
+    let schemes = || SCHEMES.iter().map(|(scheme, _)| *scheme);
+    let supported = || schemes().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(", ");
     let Some((scheme, _)) = uri.split_once("://") else {
         bail!("{uri:?} is no URI of a place for checkpoints: it begins with one of {}", supported());
     };
     match SCHEMES.iter().find(|(known, _)| *known == scheme) {
-        Some((_, open)) => open(uri),
+        Some((_, open)) => open(uri, places),
         None => bail!(
             "{uri:?}: this agent knows no {scheme}://{}; it keeps checkpoints in {}",
-            did_you_mean(scheme, SCHEMES.map(|(known, _)| known)),
+            did_you_mean(scheme, schemes()),
             supported()
         ),
     }

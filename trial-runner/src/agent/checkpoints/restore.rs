@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 use super::{
+    Places,
     manifest::{MANIFEST, Manifest, VERSION, digest},
     open,
 };
@@ -13,12 +14,12 @@ use super::{
 ///
 /// # Errors
 /// When it is not there, was never committed, or is not what was committed.
-pub(in crate::agent) fn restore(uri: &str, folder: &Path) -> Result<Manifest> {
-    fill(uri, folder).with_context(|| format!("the checkpoint {uri} is refused"))
+pub(in crate::agent) fn restore(uri: &str, places: &Places, folder: &Path) -> Result<Manifest> {
+    fill(uri, places, folder).with_context(|| format!("the checkpoint {uri} is refused"))
 }
 
-fn fill(uri: &str, folder: &Path) -> Result<Manifest> {
-    let store = open(uri)?;
+fn fill(uri: &str, places: &Places, folder: &Path) -> Result<Manifest> {
+    let store = open(uri, places)?;
     let Some(text) = store.read(MANIFEST).with_context(|| format!("reading its {MANIFEST}"))? else {
         bail!("it has no {MANIFEST}: it was never committed, or was removed in favour of newer ones");
     };

@@ -7,7 +7,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    commit::{Commit, Committed, next_sequence},
+    commit::{Commit, Committed},
     manifest::MANIFEST,
     watch::{PATIENCE, QUIET, fingerprint},
     *,
@@ -39,10 +39,8 @@ impl Setting {
     }
 
     fn prepare(&self, resource: u64) -> Commit {
-        let store = open(&self.uri()).unwrap();
         Commit {
-            sequence: next_sequence(store.as_ref(), 7).unwrap(),
-            store,
+            store: open(&self.uri(), &Places::default()).unwrap(),
             folder: self.folder.clone(),
             content: fingerprint(&self.folder).unwrap(),
             trial: 7,
@@ -63,7 +61,7 @@ impl Setting {
     /// The files of a restored checkpoint and their content, or why it is refused.
     fn restore(&self, key: &str) -> Result<Vec<(String, String)>, String> {
         let to = tempfile::tempdir().unwrap();
-        restore(&format!("{}/{key}", self.uri()), to.path()).map_err(|error| format!("{error:#}"))?;
+        restore(&format!("{}/{key}", self.uri()), &Places::default(), to.path()).map_err(|error| format!("{error:#}"))?;
         let files = fingerprint(to.path()).unwrap();
         Ok(files
             .into_iter()
@@ -74,7 +72,7 @@ impl Setting {
     }
 
     fn listed(&self) -> Vec<String> {
-        let mut names = open(&self.uri()).unwrap().list("7").unwrap();
+        let mut names = open(&self.uri(), &Places::default()).unwrap().list("7").unwrap();
         names.sort();
         names
     }
@@ -93,13 +91,13 @@ fn what_is_committed_comes_back_without_what_is_hidden_or_temporary() {
     std::os::unix::fs::symlink("model.pt", setting.folder.join("latest")).unwrap();
     std::os::unix::fs::symlink("nowhere", setting.folder.join("broken")).unwrap();
     let key = setting.commit(3);
-    assert_eq!(key, "7/3-1");
+    assert_eq!(key, "7/3-1-1");
     assert_eq!(
         setting.restore(&key).unwrap(),
         files(&[("latest", "model.pt"), ("model.pt", "model.pt"), ("optimizer/state", "optimizer/state")])
     );
     let to = tempfile::tempdir().unwrap();
-    let manifest = restore(&format!("{}/{key}", setting.uri()), to.path()).unwrap();
+    let manifest = restore(&format!("{}/{key}", setting.uri()), &Places::default(), to.path()).unwrap();
     assert_eq!((manifest.resource, manifest.from_zero), (3, true));
 }
 
@@ -117,13 +115,13 @@ fn the_newest_two_are_kept_and_what_was_torn_is_removed() {
     let setting = Setting::new();
     setting.save("model.pt", "x");
     setting.commit(1);
-    fs::create_dir_all(setting.place.join("7/2-2")).unwrap();
-    fs::write(setting.place.join("7/2-2/model.pt"), "torn").unwrap();
+    fs::create_dir_all(setting.place.join("7/2-1-2")).unwrap();
+    fs::write(setting.place.join("7/2-1-2/model.pt"), "torn").unwrap();
     fs::create_dir_all(setting.place.join("7/notes")).unwrap();
     for resource in [2, 2, 3] {
         setting.commit(resource);
     }
-    assert_eq!(setting.listed(), ["2-4", "3-5", "notes"]);
+    assert_eq!(setting.listed(), ["2-1-4", "3-1-5", "notes"]);
 }
 
 #[test]
@@ -179,8 +177,8 @@ fn what_is_not_whole_is_refused_with_the_reason() {
 
 #[test]
 fn a_place_that_is_not_known_is_refused_with_those_that_are() {
-    let problem = |uri: &str| format!("{:#}", open(uri).err().unwrap());
-    assert!(problem("s3://bucket/x").contains("this agent knows no s3://; it keeps checkpoints in file://"));
+    let problem = |uri: &str| format!("{:#}", open(uri, &Places::default()).err().unwrap());
+    assert!(problem("ftp://host/x").contains("this agent knows no ftp://; it keeps checkpoints in file://, pvc://"));
     assert!(problem("fil:///x").contains("did you mean \"file\"?"));
     assert!(problem("/data").contains("begins with one of file://"));
     assert!(problem("file://data").contains("file:///data/checkpoints"));
@@ -197,7 +195,7 @@ fn a_file_with_the_manifest_s_name_is_refused() {
 const MARK: Mark = Mark { resource: 2, from_zero: false };
 
 fn keeper(setting: &Setting, now: Instant) -> Keeper {
-    Keeper::new(&setting.uri(), 7, 1, setting.folder.clone(), now).unwrap()
+    Keeper::new(&setting.uri(), &Places::default(), 7, 1, setting.folder.clone(), now).unwrap()
 }
 
 /// Tends until a commit is done; time is given, not waited for, but for the commit itself.
@@ -223,7 +221,7 @@ fn a_change_is_committed_once_it_is_quiet_and_only_once() {
     assert_eq!(keeper.tend(MARK, start + QUIET / 2).unwrap(), None);
     assert!(keeper.done().is_none() && keeper.is_busy());
     let checkpoint = tend_until_done(&mut keeper, start + QUIET).unwrap();
-    assert_eq!(checkpoint, Checkpoint { uri: format!("{}/7/2-1", setting.uri()), resource: 2 });
+    assert_eq!(checkpoint, Checkpoint { uri: format!("{}/7/2-1-1", setting.uri()), resource: 2 });
     assert!(!keeper.is_busy());
     assert_eq!(keeper.tend(MARK, start + 3 * QUIET).unwrap(), None);
     assert!(keeper.done().is_none());
