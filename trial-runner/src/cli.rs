@@ -1,6 +1,9 @@
 //! The `temper-runner` command line: one file for each command.
 
 mod exec;
+mod install;
+#[cfg(feature = "pod")]
+mod pod;
 
 use std::process::ExitCode;
 
@@ -17,6 +20,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Exec(Box<exec::Exec>),
+    Install(install::Install),
+    #[cfg(feature = "pod")]
+    Pod(pod::Pod),
+    /// Run the trials of a pod (not in this build)
+    #[cfg(not(feature = "pod"))]
+    #[command(hide = true)]
+    Pod,
     /// Train a built-in model and print one metric line per epoch
     #[cfg(feature = "torch")]
     Train(crate::models::cli::TrainArgs),
@@ -69,6 +79,17 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Exec(exec) => code(exec.run()),
+        Command::Install(install) => code(install.run()),
+        #[cfg(feature = "pod")]
+        Command::Pod(pod) => pod.run(),
+        #[cfg(not(feature = "pod"))]
+        Command::Pod => {
+            eprintln!(
+                "error: this temper-runner was built without what a pod needs\n\
+                 In the source tree: cargo build --release -p temper-runner --features pod"
+            );
+            Exit::WrongInput.into()
+        }
         Command::Agent => code(crate::agent::serve().map(|()| Exit::Done).map_err(Into::into)),
         #[cfg(feature = "torch")]
         Command::Train(args) => args.run(),

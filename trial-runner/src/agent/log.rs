@@ -1,11 +1,6 @@
 //! What a command puts out, kept as a file of bounded size.
 
-use std::{
-    collections::VecDeque,
-    fs::File,
-    io::Write,
-    path::PathBuf,
-};
+use std::{collections::VecDeque, fs::File, io::Write, path::PathBuf};
 
 /// A log's file holds so much from the beginning, and `TAIL` from the end, in bytes.
 const HEAD: u64 = 64 << 20;

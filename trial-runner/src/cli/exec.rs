@@ -10,7 +10,7 @@ use super::Exit;
 use crate::agent::{
     ByHand, check_metrics,
     protocol::{Assignment, Ended, EnvVar, Message, MetricsSource, Outcome, Report},
-    run_by_hand,
+    run_by_hand, short,
 };
 
 /// Run a command as a trial would, and show what Temper reads from it
@@ -204,21 +204,6 @@ fn table(assignment: &Assignment, reports: &[Report]) -> String {
     aligned(&rows)
 }
 
-/// Six digits that count: what a person compares.
-fn short(value: f64) -> String {
-    let plain = value.to_string();
-    let magnitude = value.abs().log10().floor();
-    if plain.len() <= 9 {
-        plain
-    } else if (-5.0..6.0).contains(&magnitude) {
-        let decimals = (5.0 - magnitude) as usize;
-        let rounded = format!("{value:.decimals$}");
-        rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        format!("{value:.5e}")
-    }
-}
-
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -233,22 +218,6 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_shown_with_the_digits_that_count() {
-        for (value, text) in [
-            (0.91, "0.91"),
-            (3.0, "3"),
-            (1.0 / 3.0, "0.333333"),
-            (-1_234.567_891, "-1234.57"),
-            (0.000_012_345_678_9, "0.0000123457"),
-            (1.234_567_891e-9, "1.23457e-9"),
-            (123_456_789_012.0, "1.23457e11"),
-            (99_999.999_999, "100000"),
-        ] {
-            assert_eq!(short(value), text);
-        }
-    }
 
     #[test]
     fn of_a_long_series_the_middle_is_left_out() {

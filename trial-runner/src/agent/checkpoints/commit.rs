@@ -44,12 +44,9 @@ impl Commit {
     pub(super) fn run(&self) -> Result<Committed> {
         let store = self.store.as_ref();
         let known = known(store, self.trial)?;
-        let last = known.iter().filter(|known| known.attempt == self.attempt).map(|known| known.sequence).max();
-        let own = Known {
-            attempt: self.attempt,
-            sequence: last.unwrap_or(0) + 1,
-            resource: self.resource,
-        };
+        let last =
+            known.iter().filter(|known| known.attempt == self.attempt).map(|known| known.sequence).max();
+        let own = Known { attempt: self.attempt, sequence: last.unwrap_or(0) + 1, resource: self.resource };
         let key = own.key(self.trial);
         match self.put(&key) {
             Ok(true) => {

@@ -14,7 +14,9 @@ pub(super) fn open(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
     });
     let Some((_, folder, below)) = found.max_by_key(|(length, ..)| *length) else {
         if places.mounts.is_empty() {
-            bail!("{uri:?}: no volume claim is mounted here; on one machine checkpoints are kept in file:///...");
+            bail!(
+                "{uri:?}: no volume claim is mounted here; on one machine checkpoints are kept in file:///..."
+            );
         }
         let mounted: Vec<_> = places.mounts.keys().map(String::as_str).collect();
         bail!("{uri:?}: this claim is not mounted here; these are: {}", mounted.join(", "));

@@ -41,27 +41,24 @@ pub(super) fn s3(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
         .0
         .iter()
         .any(|(name, value)| name.starts_with("AWS_ENDPOINT") && value.starts_with("http://"));
-    let builder = AmazonS3Builder::new()
-        .with_client_options(client_options().with_allow_http(is_plain))
-        .with_url(uri);
+    let builder =
+        AmazonS3Builder::new().with_client_options(client_options().with_allow_http(is_plain)).with_url(uri);
     let builder = variables.configure(builder, AmazonS3Builder::with_config);
     open(uri, builder.build())
 }
 
 /// Google Cloud Storage.
 pub(super) fn gs(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
+    let builder = GoogleCloudStorageBuilder::new().with_client_options(client_options()).with_url(uri);
     let builder =
-        GoogleCloudStorageBuilder::new().with_client_options(client_options()).with_url(uri);
-    let builder = Variables::read("GOOGLE_", places)?
-        .configure(builder, GoogleCloudStorageBuilder::with_config);
+        Variables::read("GOOGLE_", places)?.configure(builder, GoogleCloudStorageBuilder::with_config);
     open(uri, builder.build())
 }
 
 /// Azure Blob Storage.
 pub(super) fn az(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
     let builder = MicrosoftAzureBuilder::new().with_client_options(client_options()).with_url(uri);
-    let builder =
-        Variables::read("AZURE_", places)?.configure(builder, MicrosoftAzureBuilder::with_config);
+    let builder = Variables::read("AZURE_", places)?.configure(builder, MicrosoftAzureBuilder::with_config);
     open(uri, builder.build())
 }
 
@@ -81,17 +78,20 @@ struct Variables(BTreeMap<String, String>);
 impl Variables {
     /// Those of the process, and in their place those of the folder of credentials: a file each, named as they are.
     fn read(prefix: &str, places: &Places) -> Result<Self> {
-        let mut variables: BTreeMap<String, String> =
-            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let mut variables: BTreeMap<String, String> = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         if let Some(folder) = &places.credentials {
             let told = || format!("the credentials in {}", folder.display());
             for entry in fs::read_dir(folder).with_context(told)? {
                 let entry = entry.with_context(told)?;
                 // A mounted Secret has hidden folders beside its files, which are links into them.
-                let Some(name) = entry.file_name().into_string().ok().filter(|name| name.starts_with(prefix)) else {
+                let Some(name) = entry.file_name().into_string().ok().filter(|name| name.starts_with(prefix))
+                else {
                     continue;
                 };
-                let value = fs::read_to_string(entry.path()).with_context(|| format!("{}: {name}", told()))?;
+                let value =
+                    fs::read_to_string(entry.path()).with_context(|| format!("{}: {name}", told()))?;
                 variables.insert(name, value.trim_end_matches(['\n', '\r']).to_owned());
             }
         }
@@ -120,10 +120,7 @@ fn client_options() -> ClientOptions {
     // An error means that the process has chosen already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     ROOTS.iter().cloned().fold(
-        ClientOptions::new()
-            .with_timeout_disabled()
-            .with_connect_timeout(CONNECT)
-            .with_read_timeout(SILENCE),
+        ClientOptions::new().with_timeout_disabled().with_connect_timeout(CONNECT).with_read_timeout(SILENCE),
         ClientOptions::with_root_certificate,
     )
 }
@@ -149,8 +146,7 @@ impl Bucket {
             return Ok(());
         }
         let part = size.div_ceil(MOST_PARTS).max(PART) as usize;
-        let mut upload =
-            WriteMultipart::new_with_chunk_size(self.store.put_multipart(place).await?, part);
+        let mut upload = WriteMultipart::new_with_chunk_size(self.store.put_multipart(place).await?, part);
         loop {
             let mut content = Vec::with_capacity(part);
             let read = (&mut file).take(part as u64).read_to_end(&mut content);
@@ -189,9 +185,8 @@ impl Store for Bucket {
     fn put_last(&self, key: &str, content: &[u8]) -> io::Result<()> {
         let place = self.place(key);
         self.runtime.block_on(async {
-            let put = |mode: PutMode| {
-                self.store.put_opts(&place, PutPayload::from(content.to_vec()), mode.into())
-            };
+            let put =
+                |mode: PutMode| self.store.put_opts(&place, PutPayload::from(content.to_vec()), mode.into());
             match put(PutMode::Create).await {
                 Ok(_) => Ok(()),
                 // A first try may have arrived though its answer did not.

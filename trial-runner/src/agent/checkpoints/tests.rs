@@ -61,7 +61,8 @@ impl Setting {
     /// The files of a restored checkpoint and their content, or why it is refused.
     fn restore(&self, key: &str) -> Result<Vec<(String, String)>, String> {
         let to = tempfile::tempdir().unwrap();
-        restore(&format!("{}/{key}", self.uri()), &Places::default(), to.path()).map_err(|error| format!("{error:#}"))?;
+        restore(&format!("{}/{key}", self.uri()), &Places::default(), to.path())
+            .map_err(|error| format!("{error:#}"))?;
         let files = fingerprint(to.path()).unwrap();
         Ok(files
             .into_iter()
@@ -178,7 +179,10 @@ fn what_is_not_whole_is_refused_with_the_reason() {
 #[test]
 fn a_place_that_is_not_known_is_refused_with_those_that_are() {
     let problem = |uri: &str| format!("{:#}", open(uri, &Places::default()).err().unwrap());
-    assert!(problem("ftp://host/x").contains("this agent knows no ftp://; it keeps checkpoints in file://, pvc://"));
+    assert!(
+        problem("ftp://host/x")
+            .contains("this agent knows no ftp://; it keeps checkpoints in file://, pvc://")
+    );
     assert!(problem("fil:///x").contains("did you mean \"file\"?"));
     assert!(problem("/data").contains("begins with one of file://"));
     assert!(problem("file://data").contains("file:///data/checkpoints"));
