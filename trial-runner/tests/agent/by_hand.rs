@@ -82,7 +82,7 @@ fn a_run_can_be_limited_and_gone_on_with() {
         "{}",
         text(&output.stderr)
     );
-    let checkpoint = place.join("0/1-1");
+    let checkpoint = place.join("0/1-1-1");
     let resume = ["--resume", checkpoint.to_str().unwrap(), "--run-to", "2", "--", "sh", "-c", script];
     let output = exec(&[&common[..], &resume].concat());
     assert!(text(&output.stdout).starts_with("{\"epoch\": 2,"), "{}", text(&output.stdout));

@@ -10,3 +10,8 @@ mod formats;
 mod harness;
 mod outcomes;
 mod outputs;
+#[cfg(feature = "stores")]
+#[path = "../s3/mod.rs"]
+mod s3;
+#[cfg(feature = "stores")]
+mod stores;

@@ -162,8 +162,8 @@ fn a_command_that_cannot_start_is_told_why() {
             "metrics.format: there is no \"KeyValues\" (did you mean \"KeyValue\"?)",
         ),
         (
-            Trial::of("").with(|assignment| assignment.checkpoints = Some("s3://bucket".into())),
-            "trial.checkpoints: \"s3://bucket\": this agent knows no s3://; it keeps checkpoints in file://",
+            Trial::of("").with(|assignment| assignment.checkpoints = Some("ftp://bucket".into())),
+            "trial.checkpoints: \"ftp://bucket\": this agent knows no ftp://; it keeps checkpoints in file://",
         ),
         (
             Trial::of("").with(|assignment| assignment.dir = "/dev/null/x".into()),

@@ -170,7 +170,8 @@ impl Bucket {
     async fn read(&self, place: &path::Path) -> io::Result<Option<Vec<u8>>> {
         match self.store.get(place).await {
             Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
-            Err(Error::NotFound { .. }) => Ok(None),
+            // A bucket that is not there is another matter than a file in it.
+            Err(Error::NotFound { source, .. }) if !source.to_string().contains("NoSuchBucket") => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -249,3 +250,6 @@ fn none_if_missing(deleted: object_store::Result<()>) -> io::Result<()> {
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
