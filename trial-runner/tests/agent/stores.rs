@@ -167,7 +167,8 @@ fn a_server_that_comes_back_has_cost_nothing() {
     let mut agent = agent(&s3.variables());
     agent.assign(&trial.assignment);
     agent.next_report();
-    thread::sleep(Duration::from_secs(2));
+    // Longer than any number of quick tries takes.
+    thread::sleep(Duration::from_secs(4));
     s3.resume();
     let story = agent.story();
     agent.order(&[Order::Ack]);

@@ -14,8 +14,9 @@ use std::{
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{
-    Certificate, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart,
-    aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path,
+    BackoffConfig, Certificate, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
+    RetryConfig, WriteMultipart, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
+    gcp::GoogleCloudStorageBuilder, path,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,6 +33,9 @@ const REMOVED_AT_ONCE: usize = 8;
 /// For a connection; and without a byte, until a request is tried again.
 const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
+/// So long a store may be away, and between two tries at most.
+const AWAY: Duration = Duration::from_secs(180);
+const BETWEEN: Duration = Duration::from_secs(5);
 
 /// Amazon S3 and whatever speaks its protocol.
 pub(super) fn s3(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
@@ -41,15 +45,20 @@ pub(super) fn s3(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
         .0
         .iter()
         .any(|(name, value)| name.starts_with("AWS_ENDPOINT") && value.starts_with("http://"));
-    let builder =
-        AmazonS3Builder::new().with_client_options(client_options().with_allow_http(is_plain)).with_url(uri);
+    let builder = AmazonS3Builder::new()
+        .with_client_options(client_options().with_allow_http(is_plain))
+        .with_retry(retries())
+        .with_url(uri);
     let builder = variables.configure(builder, AmazonS3Builder::with_config);
     open(uri, builder.build())
 }
 
 /// Google Cloud Storage.
 pub(super) fn gs(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
-    let builder = GoogleCloudStorageBuilder::new().with_client_options(client_options()).with_url(uri);
+    let builder = GoogleCloudStorageBuilder::new()
+        .with_client_options(client_options())
+        .with_retry(retries())
+        .with_url(uri);
     let builder =
         Variables::read("GOOGLE_", places)?.configure(builder, GoogleCloudStorageBuilder::with_config);
     open(uri, builder.build())
@@ -57,7 +66,10 @@ pub(super) fn gs(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
 
 /// Azure Blob Storage.
 pub(super) fn az(uri: &str, places: &Places) -> Result<Arc<dyn Store>> {
-    let builder = MicrosoftAzureBuilder::new().with_client_options(client_options()).with_url(uri);
+    let builder = MicrosoftAzureBuilder::new()
+        .with_client_options(client_options())
+        .with_retry(retries())
+        .with_url(uri);
     let builder = Variables::read("AZURE_", places)?.configure(builder, MicrosoftAzureBuilder::with_config);
     open(uri, builder.build())
 }
@@ -82,16 +94,16 @@ impl Variables {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         if let Some(folder) = &places.credentials {
-            let told = || format!("the credentials in {}", folder.display());
-            for entry in fs::read_dir(folder).with_context(told)? {
-                let entry = entry.with_context(told)?;
+            let which = || format!("the credentials in {}", folder.display());
+            for entry in fs::read_dir(folder).with_context(which)? {
+                let entry = entry.with_context(which)?;
                 // A mounted Secret has hidden folders beside its files, which are links into them.
                 let Some(name) = entry.file_name().into_string().ok().filter(|name| name.starts_with(prefix))
                 else {
                     continue;
                 };
                 let value =
-                    fs::read_to_string(entry.path()).with_context(|| format!("{}: {name}", told()))?;
+                    fs::read_to_string(entry.path()).with_context(|| format!("{}: {name}", which()))?;
                 variables.insert(name, value.trim_end_matches(['\n', '\r']).to_owned());
             }
         }
@@ -125,6 +137,29 @@ fn client_options() -> ClientOptions {
     )
 }
 
+/// By time, not by number.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        max_retries: usize::MAX,
+        retry_timeout: AWAY,
+        backoff: BackoffConfig { max_backoff: BETWEEN, ..BackoffConfig::default() },
+    }
+}
+
+/// In one line, the cause at the end: the errors of the store repeat those below them.
+fn told(error: Error) -> io::Error {
+    let mut text = error.to_string();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    let cause = cause.to_string();
+    if !text.contains(&cause) {
+        text = format!("{text}: {cause}");
+    }
+    io::Error::other(text)
+}
+
 struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: path::Path,
@@ -142,17 +177,18 @@ impl Bucket {
         if size <= PART {
             let mut content = Vec::with_capacity(size as usize);
             file.read_to_end(&mut content)?;
-            self.store.put(place, content.into()).await?;
+            self.store.put(place, content.into()).await.map_err(told)?;
             return Ok(());
         }
         let part = size.div_ceil(MOST_PARTS).max(PART) as usize;
-        let mut upload = WriteMultipart::new_with_chunk_size(self.store.put_multipart(place).await?, part);
+        let mut upload =
+            WriteMultipart::new_with_chunk_size(self.store.put_multipart(place).await.map_err(told)?, part);
         loop {
             let mut content = Vec::with_capacity(part);
             let read = (&mut file).take(part as u64).read_to_end(&mut content);
             let sent = match read {
                 Ok(0) => break,
-                Ok(_) => upload.wait_for_capacity(AT_ONCE).await.map_err(io::Error::from),
+                Ok(_) => upload.wait_for_capacity(AT_ONCE).await.map_err(told),
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {
@@ -163,16 +199,16 @@ impl Bucket {
             upload.put(content.into());
         }
         // Nothing is visible under the name before this is done.
-        upload.finish().await?;
+        upload.finish().await.map_err(told)?;
         Ok(())
     }
 
     async fn read(&self, place: &path::Path) -> io::Result<Option<Vec<u8>>> {
         match self.store.get(place).await {
-            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
+            Ok(found) => Ok(Some(found.bytes().await.map_err(told)?.to_vec())),
             // A bucket that is not there is another matter than a file in it.
             Err(Error::NotFound { source, .. }) if !source.to_string().contains("NoSuchBucket") => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(told(error)),
         }
     }
 }
@@ -197,13 +233,13 @@ impl Store for Bucket {
                     Ok(())
                 }
                 Err(error @ (Error::AlreadyExists { .. } | Error::Precondition { .. })) => {
-                    Err(io::Error::other(format!("somebody else has committed it: {error}")))
+                    Err(io::Error::other(format!("somebody else has committed it: {}", told(error))))
                 }
                 // Not every store knows how. No two attempts commit under one name, so it is no more than a guard.
                 Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => {
-                    put(PutMode::Overwrite).await.map(drop).map_err(io::Error::from)
+                    put(PutMode::Overwrite).await.map(drop).map_err(told)
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(told(error)),
             }
         })
     }
@@ -211,8 +247,8 @@ impl Store for Bucket {
     fn get(&self, key: &str, file: &Path) -> io::Result<()> {
         let mut file = File::create(file)?;
         self.runtime.block_on(async {
-            let mut content = self.store.get(&self.place(key)).await?.into_stream();
-            while let Some(chunk) = content.try_next().await? {
+            let mut content = self.store.get(&self.place(key)).await.map_err(told)?.into_stream();
+            while let Some(chunk) = content.try_next().await.map_err(told)? {
                 file.write_all(&chunk)?;
             }
             Ok(())
@@ -224,7 +260,8 @@ impl Store for Bucket {
     }
 
     fn list(&self, key: &str) -> io::Result<Vec<String>> {
-        let found = self.runtime.block_on(self.store.list_with_delimiter(Some(&self.place(key))))?;
+        let found =
+            self.runtime.block_on(self.store.list_with_delimiter(Some(&self.place(key)))).map_err(told)?;
         let files = found.objects.into_iter().map(|object| object.location);
         let names = found.common_prefixes.into_iter().chain(files);
         Ok(names.filter_map(|path| path.filename().map(str::to_owned)).collect())
@@ -234,7 +271,7 @@ impl Store for Bucket {
         let folder = self.place(key);
         self.runtime.block_on(async {
             none_if_missing(self.store.delete(&folder.clone().join(MANIFEST)).await)?;
-            let files: Vec<_> = self.store.list(Some(&folder)).try_collect().await?;
+            let files: Vec<_> = self.store.list(Some(&folder)).try_collect().await.map_err(told)?;
             stream::iter(files)
                 .map(|file| async move { none_if_missing(self.store.delete(&file.location).await) })
                 .buffer_unordered(REMOVED_AT_ONCE)
@@ -247,7 +284,7 @@ impl Store for Bucket {
 fn none_if_missing(deleted: object_store::Result<()>) -> io::Result<()> {
     match deleted {
         Err(Error::NotFound { .. }) | Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(told(error)),
     }
 }
 
