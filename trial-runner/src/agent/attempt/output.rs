@@ -24,6 +24,7 @@ pub(in crate::agent) enum Echo {
     /// To its log, and all of it to the agent's stderr.
     ToStderr,
     /// To the agent's output of the same name, which somebody else keeps.
+    #[cfg_attr(not(feature = "pod"), allow(dead_code, reason = "as in a pod"))]
     Instead,
 }
 

@@ -51,6 +51,7 @@ pub(super) struct Places {
     /// Where it has mounted what `pvc://` URIs name: from `pvc://claim` to a folder.
     pub(super) mounts: BTreeMap<String, PathBuf>,
     /// A folder with one file for each variable that a store needs, beside those of the process.
+    #[cfg_attr(not(feature = "stores"), allow(dead_code, reason = "no store here needs any"))]
     pub(super) credentials: Option<PathBuf>,
 }
 
