@@ -30,7 +30,7 @@ test: check unit ## run every test and check
 	@$(MAKE) --no-print-directory e2e
 
 unit: ## the fast inner loop: unit and property tests of everything but the built-in models
-	cargo test --workspace --exclude temper-tests --locked
+	cargo test --workspace --exclude temper-tests --features temper-runner/pod --locked
 
 .PHONY: e2e
 e2e: setup-python build ## the built-in models' tests, and the programs run as a user runs them
@@ -40,6 +40,7 @@ e2e: setup-python build ## the built-in models' tests, and the programs run as a
 check: ## formatting, lints, licences, generated files, the chart
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p temper-runner --features pod --all-targets --locked -- -D warnings
 	scripts/deny.sh
 	cargo run --quiet --locked -p temper-operator -- crds --out crds/manifests --check
 	scripts/chart-crds.sh --check

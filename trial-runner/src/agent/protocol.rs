@@ -190,7 +190,7 @@ pub struct Ended {
     pub attempt: u32,
     /// What became of it.
     pub outcome: Outcome,
-    /// The command's exit code, when it had one.
+    /// The command's exit code; 128 + n when signal n ended it; absent when it was not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// Reports that may not have been taken: those that a slow link could not pass on; in [`ENDED_FILE`], all of

@@ -16,6 +16,7 @@ use crate::agent::{NoPod, run_in_pod};
 /// wrong.
 #[derive(Args)]
 #[command(hide = true)]
+#[allow(clippy::doc_markdown, reason = "the comments are the help that a person reads in the terminal")]
 pub(super) struct Pod {
     /// Speak to the API server as this kubeconfig says, not as the pod's service account
     #[arg(long, value_name = "FILE")]

@@ -8,6 +8,7 @@ mod endings;
 mod executor_gone;
 mod formats;
 mod harness;
+mod install;
 mod outcomes;
 mod outputs;
 #[cfg(feature = "stores")]

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 /// Longer than anything here takes on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// One namespace; it goes with the value.
 pub(crate) struct World {
@@ -63,7 +63,7 @@ impl World {
     }
 
     /// Makes Trial `t-<index>` for pod `p`, with more in its spec.
-    pub(crate) fn make(&self, index: u32, more: Value) {
+    pub(crate) fn make(&self, index: u32, more: &Value) {
         let mut trial = json!({
             "apiVersion": "temper.rs/v1alpha1",
             "kind": "Trial",

@@ -1,6 +1,7 @@
 //! The end of an attempt: what is done once its command has ended.
 
 use std::{
+    os::unix::process::ExitStatusExt,
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -17,6 +18,11 @@ use crate::agent::{
 const LAST_WAIT: Duration = Duration::from_secs(5);
 /// How long an output may stay open when all that the command has started is gone: somebody else has hold of it.
 const DRAIN: Duration = Duration::from_millis(500);
+
+/// As shells report it.
+fn code(status: ExitStatus) -> Option<i32> {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+}
 
 impl Course<'_, '_> {
     /// Ends what the command has left running, reads what is left to read, commits what is left to commit.
@@ -47,7 +53,7 @@ impl Course<'_, '_> {
         )?;
         let last = self.reports.last().cloned();
         let checkpoint = self.close_checkpoints(&outcome, status);
-        Some(End { outcome, exit_code: status.code(), last, checkpoint })
+        Some(End { outcome, exit_code: code(status), last, checkpoint })
     }
 
     fn drain(&mut self) {

@@ -32,9 +32,9 @@ const AT_ONCE: usize = 4;
 const REMOVED_AT_ONCE: usize = 8;
 /// For a connection; and without a byte, until a request is tried again.
 const CONNECT: Duration = Duration::from_secs(10);
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// So long a store may be away, and between two tries at most.
-const AWAY: Duration = Duration::from_secs(180);
+const AWAY: Duration = Duration::from_mins(3);
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// Amazon S3 and whatever speaks its protocol.
@@ -147,6 +147,7 @@ fn retries() -> RetryConfig {
 }
 
 /// In one line, the cause at the end: the errors of the store repeat those below them.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn told(error: Error) -> io::Error {
     let mut text = error.to_string();
     let mut cause: &dyn std::error::Error = &error;
@@ -169,7 +170,7 @@ struct Bucket {
 impl Bucket {
     fn place(&self, key: &str) -> path::Path {
         let parts = key.split('/').filter(|part| !part.is_empty());
-        parts.fold(self.prefix.clone(), |path, part| path.join(part))
+        parts.fold(self.prefix.clone(), path::Path::join)
     }
 
     async fn upload(&self, place: &path::Path, mut file: File) -> io::Result<()> {

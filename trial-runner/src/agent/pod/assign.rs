@@ -51,7 +51,7 @@ pub(super) fn inherited(variables: impl IntoIterator<Item = (String, String)>) -
 
 #[cfg(test)]
 mod tests {
-    use temper_crds::trial::{CheckpointReport, ResumeFrom, TrialStatus};
+    use temper_crds::trial::{CheckpointReport, ResumeFrom, Transfer, TrialStatus};
 
     use super::*;
     use crate::agent::{
@@ -84,7 +84,7 @@ mod tests {
         trial.spec.resume_from = Some(ResumeFrom {
             trial: "fashion-1".into(),
             checkpoint: "s3://b/1/9-1-2".into(),
-            transfer: Default::default(),
+            transfer: Transfer::default(),
         });
         let told = assignment(&orders(), &[], "fashion-3", &trial).unwrap();
         assert_eq!(told.resume_from.as_deref(), Some("s3://b/1/9-1-2"));

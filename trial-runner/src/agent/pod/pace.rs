@@ -174,7 +174,7 @@ mod tests {
             }
             told += 1;
             pace.finish();
-            prop_assert!(write(&mut pace, now + Duration::from_secs(3600), told, true));
+            prop_assert!(write(&mut pace, now + Duration::from_hours(1), told, true));
             prop_assert_eq!(written, told);
             prop_assert_eq!(pace.due(), None);
         }

@@ -168,14 +168,11 @@ impl Session {
     fn other_pod(&self, trial: &Trial) -> Option<String> {
         let named = trial.spec.pod.as_ref()?;
         let is_other_uid = |uid| self.pod.uid.as_ref() != Some(uid);
-        if named.name != self.pod.name {
-            Some(named.name.clone())
+        if named.name == self.pod.name {
+            let uid = named.uid.as_ref().filter(|uid| is_other_uid(uid));
+            uid.map(|uid| format!("{} with UID {uid}", named.name))
         } else {
-            named
-                .uid
-                .as_ref()
-                .filter(|uid| is_other_uid(uid))
-                .map(|uid| format!("{} with UID {uid}", named.name))
+            Some(named.name.clone())
         }
     }
 

@@ -37,7 +37,7 @@ impl World {
     }
 
     fn at(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.millis as i64).unwrap()
+        Timestamp::from_millisecond(self.millis.cast_signed()).unwrap()
     }
 
     fn sees(&mut self, trial: Trial) {
@@ -264,7 +264,7 @@ fn a_pod_for_one_trial_waits_for_it_and_does_not_run_it_again() {
 
     let mut world = World::new(orders());
     world.synced(vec![with(3, |trial| {
-        trial.spec.pod = Some(PodReference { name: "other".into(), uid: None })
+        trial.spec.pod = Some(PodReference { name: "other".into(), uid: None });
     })]);
     assert!(is_unwanted(&world.news()), "it has gone on elsewhere");
 
