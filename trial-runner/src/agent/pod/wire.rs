@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::TryStreamExt;
+use futures::TryStreamExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, Config, Error,
