@@ -53,6 +53,12 @@ bench-torch: setup-python build ## images per second of the built-in networks be
 cluster-build: ## compile the test cluster: Kubernetes, simulated nodes, an S3 server, Helm, images for tests
 	tests/cluster/cluster build
 
+.PHONY: chart-e2e
+chart-e2e: ## the chart on the cluster that TEMPER_TEST_KUBECONFIG names: objects, rights, policy, and its life
+	tests/chart/objects.sh
+	tests/chart/rights.sh
+	tests/chart/release.sh
+
 cluster: ## start a real Kubernetes cluster on this machine, below target/cluster
 	tests/cluster/cluster up
 

@@ -14,6 +14,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM scratch
 # For traces sent over TLS; the API server is trusted by the certificate that every pod is given.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/ /
+# Not as /temper: that is where a trial pod's init container, which runs from this image, has its volume.
+COPY --from=build /out/temper /usr/local/bin/temper
+COPY --from=build /out/temper-runner /temper-runner
 USER 65532:65532
-ENTRYPOINT ["/temper", "operator"]
+ENTRYPOINT ["/usr/local/bin/temper", "operator"]

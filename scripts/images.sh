@@ -23,12 +23,14 @@ make_image() { # make_image NAME ROOT ARGUMENT...: an image whose files lie in R
 }
 
 operator() {
-    local root
+    local root built
     root=$(mktemp -d)
     scripts/static.sh
-    cp target/x86_64-unknown-linux-gnu/release/{temper,temper-runner} "$root/"
+    built=target/$(uname -m)-unknown-linux-gnu/release
+    install -D "$built/temper" "$root/usr/local/bin/temper"
+    install "$built/temper-runner" "$root/temper-runner"
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-    make_image temper.test/temper:dev "$root" --entrypoint /temper --entrypoint operator
+    make_image temper.test/temper:dev "$root" --entrypoint /usr/local/bin/temper --entrypoint operator
     rm -r "$root"
 }
 

@@ -169,6 +169,8 @@ yes patch serviceaccounts
 yes create rolebindings.rbac.authorization.k8s.io
 no create tuningjobs.temper.rs
 no update tuningjobs.temper.rs
+no patch pods
+no get serviceaccounts
 no get secrets
 no get configmaps
 no create pods --subresource=exec
