@@ -32,7 +32,7 @@ use crate::plan::{Action, Ending, Observation, Outcome, Phase};
 /// Requests made at once for one job.
 const AT_ONCE: usize = 32;
 /// Longest wait before a pod that was refused is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// After its grace, a pod that was asked to end has this long before it is deleted.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -173,6 +173,10 @@ impl Tended {
             self.launches.remove(&index);
             return Ok(());
         };
+        if let (Stage::Pod, true, Some(pod)) = (stage, self.is_reused(), &intended.pod) {
+            // The worker was not made.
+            self.workers.gone(&pod.name);
+        }
         match (stage, refused) {
             (_, Refused::NotLeader) => Err(Halt::NotLeader),
             (Stage::Trial, refused) if refused.is_not_found() => {
@@ -371,7 +375,9 @@ impl Tended {
             .writer
             .until_answered("deletecollection", "trials", || objects.delete_collection(&params, &selected))
             .await?;
-        trials.iter().for_each(|index| drop(self.climbed.remove(index)));
+        for index in &trials {
+            self.climbed.remove(index);
+        }
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ mod tests {
     fn it_is_open_only_for_as_long_as_the_lease_lasts() {
         let fence = Fence::new();
         assert!(!fence.is_open());
-        fence.open_until(Instant::now(), Duration::from_secs(60));
+        fence.open_until(Instant::now(), Duration::from_mins(1));
         assert!(fence.clone().is_open());
         fence.close();
         assert!(!fence.is_open());

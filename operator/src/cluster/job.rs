@@ -54,6 +54,8 @@ pub(super) enum Halt {
     Stale(String),
     /// Another operator may lead.
     NotLeader,
+    /// A defect of this program; only this job is affected.
+    Broken(String),
 }
 
 impl From<Refused> for Halt {
@@ -276,11 +278,11 @@ impl Tended {
             let began = Instant::now();
             let changes = self.mailbox.take();
             self.take_in(changes).await?;
-            let actions = self.decide().await;
+            let actions = self.decide().await?;
             self.carry_out(actions).await?;
             self.end_what_does_not().await?;
             let is_over = self.is_over();
-            if is_over {
+            if is_over || self.state().is_suspended() {
                 self.dismiss_workers().await?;
             }
             let status = self.status();
@@ -334,15 +336,15 @@ impl Tended {
             .map(|at| Instant::now() + Duration::from_millis(at.since(now())).max(Duration::from_millis(1)));
         let due = due.chain(wake).chain(status_due).min();
         // Looked at once in a while though nothing was heard: a watch may have missed something.
-        let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(300));
+        let due = due.unwrap_or_else(|| Instant::now() + Duration::from_mins(5));
         tokio::select! {
             () = self.mailbox.arrived() => {}
             () = tokio::time::sleep_until(due.into()) => {}
         }
     }
 
-    async fn decide(&mut self) -> Vec<Action> {
-        let Some(mut state) = self.state.take() else { return Vec::new() };
+    async fn decide(&mut self) -> Result<Vec<Action>, Halt> {
+        let Some(mut state) = self.state.take() else { return Ok(Vec::new()) };
         let _permit = self.shared.deciders.acquire().await;
         let began = Instant::now();
         let before = state.counts();
@@ -350,13 +352,12 @@ impl Tended {
             let actions = plan(&mut state, now());
             (state, actions)
         });
-        // The closure does not panic, and a runtime that ends takes this task with it.
-        let Ok((state, actions)) = decided.await else { std::process::abort() };
+        let (state, actions) = decided.await.map_err(|error| Halt::Broken(error.to_string()))?;
         let suggestions = state.counts().created - before.created;
         let algorithm = &self.job.settings.search.algorithm;
         self.shared.metrics.decided(algorithm, suggestions, began.elapsed());
         self.state = Some(state);
-        actions
+        Ok(actions)
     }
 
     async fn take_in(&mut self, changes: Changes) -> Result<(), Halt> {

@@ -190,7 +190,7 @@ fn process() -> (i64, f64) {
         .take(2)
         .filter_map(|ticks| ticks.parse::<f64>().ok())
         .sum();
-    (pages * rustix::param::page_size() as i64, ticks / 100.0)
+    (pages * rustix::param::page_size().cast_signed() as i64, ticks / 100.0)
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ const HOME: &str = "/temper";
 const CLAIMS: &str = "/temper-volumes";
 /// Where the Secret of the checkpoints' store is mounted.
 const CREDENTIALS: &str = "/temper-credentials";
+/// Annotation: whose logs `kubectl logs` shows.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// Kubernetes' own default, in seconds.
 const DEFAULT_GRACE: i64 = 30;
 /// Of a pod's grace, what the agent keeps for its last words, in seconds.
@@ -74,8 +76,10 @@ pub(super) fn pod(
     let template = job.trial.template.pod().clone();
     let mut metadata = template.metadata.unwrap_or_default();
     let mut spec = template.spec.unwrap_or_default();
+    metadata.labels.get_or_insert_default().extend(key.labels());
+    let container = job.trial.template.container().name.clone();
+    metadata.annotations.get_or_insert_default().entry(DEFAULT_CONTAINER.to_owned()).or_insert(container);
     let labels = metadata.labels.get_or_insert_default();
-    labels.extend(key.labels());
     let (name, owner) = match purpose {
         Purpose::Attempt { trial, attempt, trial_uid, parameters } => {
             labels.insert(INDEX.to_owned(), trial.to_string());

@@ -82,13 +82,25 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
         let next = match validation::parse_value(&value) {
             Err(errors) => {
                 let message = errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-                refuse(&shared, &key, &object, message).await
+                refuse(&shared, &key, &object, "Invalid", message).await
             }
-            Ok(job) => tend_valid(&shared, &key, &mailbox, &object, job).await,
+            Ok(job) => Box::pin(tend_valid(&shared, &key, &mailbox, &object, job)).await,
         };
         match next {
             Ok(()) => {}
             Err(Halt::Gone | Halt::NotLeader) => return,
+            Err(Halt::Broken(defect)) => {
+                tracing::error!(
+                    namespace = key.namespace,
+                    job = key.name,
+                    defect,
+                    "a defect of the operator"
+                );
+                let message = format!("a defect of the operator keeps it from deciding: {defect}");
+                if refuse(&shared, &key, &object, "Defect", message).await.is_err() {
+                    return;
+                }
+            }
             Err(Halt::Stale(why)) => {
                 tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
                 // Were two operators to do this against each other, they would not do it in step.
@@ -98,8 +110,7 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
                     Ok(Some(newer)) if newer.metadata.uid.as_deref() == Some(&key.uid) => {
                         object = Box::new(newer);
                     }
-                    Ok(_) => return,
-                    Err(_) => return,
+                    Ok(_) | Err(_) => return,
                 }
                 continue;
             }
@@ -112,14 +123,20 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
     }
 }
 
-async fn refuse(shared: &Arc<Shared>, key: &JobKey, object: &TuningJob, message: String) -> Result<(), Halt> {
+async fn refuse(
+    shared: &Arc<Shared>,
+    key: &JobKey,
+    object: &TuningJob,
+    reason: &str,
+    message: String,
+) -> Result<(), Halt> {
     let mut report = Report::new(shared.clone(), key, object.status.clone());
     let generation = object.metadata.generation;
-    let status = status::refused("Invalid", message.clone(), generation, report.last(), now());
+    let status = status::refused(reason, message.clone(), generation, report.last(), now());
     let is_news = report.last() != Some(&status);
     report.write(status, true).await?;
     if is_news {
-        report.say("Warning", "Invalid", &message);
+        report.say("Warning", reason, &message);
     }
     Ok(())
 }
@@ -137,9 +154,10 @@ async fn tend_valid(
     if is_settled {
         return Ok(());
     }
-    let mut tended =
-        Tended::open(shared.clone(), key.clone(), mailbox.clone(), Box::new(object.clone()), job).await?;
-    tended.tend().await
+    let object = Box::new(object.clone());
+    let opened = Tended::open(shared.clone(), key.clone(), mailbox.clone(), object, job);
+    let mut tended = Box::new(Box::pin(opened).await?);
+    Box::pin(tended.tend()).await
 }
 
 /// Waits until the spec of a job that is not tended changes; deletes the job when its time is up.

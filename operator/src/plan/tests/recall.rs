@@ -49,7 +49,9 @@ fn recorded(world: &World) -> Vec<Recorded> {
             }
             Event::Decided(Action::Pause { trial }) => kept[trial.at()].asked = Some(Asked::Pause),
             Event::Decided(Action::Compact { trials }) => {
-                trials.iter().for_each(|trial| kept[trial.at()].is_compacted = true);
+                for trial in trials {
+                    kept[trial.at()].is_compacted = true;
+                }
             }
             Event::Observed(Observation::Reported { trial, resource, metrics, .. }) => {
                 let reports = &mut kept[trial.at()].reports;
@@ -57,12 +59,10 @@ fn recorded(world: &World) -> Vec<Recorded> {
                     reports.push((*resource, metrics.clone()));
                 }
             }
-            Event::Observed(Observation::Ended { trial, attempt, ending }) => {
-                if Some(*attempt) == kept[trial.at()].attempt
-                    || *attempt <= state.trials()[trial.at()].attempts
-                {
-                    kept[trial.at()].ending = Some(ending.clone());
-                }
+            Event::Observed(Observation::Ended { trial, attempt, ending })
+                if *attempt <= state.trials()[trial.at()].attempts =>
+            {
+                kept[trial.at()].ending = Some(ending.clone());
             }
             _ => {}
         }
