@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help setup setup-python build run test unit check fmt generate bench-suggest bench-torch clean
+.PHONY: help setup setup-python build run test unit check fmt generate bench bench-torch clean
 
 export TEMPER := $(CURDIR)/target/release/temper
 export TEMPER_RUNNER := $(CURDIR)/target/release/temper-runner
@@ -46,10 +46,6 @@ check: ## formatting, lints, licences, generated files, the chart
 	scripts/chart-crds.sh --check
 	scripts/chart-test.sh
 
-bench-suggest: setup-python build ## milliseconds of a suggestion beside Optuna, in one run
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
-	.venv/bin/python tests/bench/suggest.py
-
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py
 
@@ -63,8 +59,8 @@ chart-e2e: ## the chart on the cluster that TEMPER_TEST_KUBECONFIG names: object
 	tests/chart/rights.sh
 	tests/chart/release.sh
 
-cluster: setup ## start a real Kubernetes cluster on this machine, with the operator in it
-	scripts/cluster-install.sh
+cluster: ## start a real Kubernetes cluster on this machine, below target/cluster
+	tests/cluster/cluster up
 
 cluster-down: ## end that cluster
 	tests/cluster/cluster down

@@ -4,6 +4,8 @@
 
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "helpers of tests fail by panicking")]
 
+pub mod cluster;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

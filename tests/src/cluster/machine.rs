@@ -1,0 +1,204 @@
+//! The cluster itself.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use crate::{root, succeed};
+
+/// A cluster with Temper's definitions and rights in it, and no operator.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(super) kubeconfig: PathBuf,
+    /// Its folder, where it is one of `tests/cluster`: then it can be broken.
+    dir: Option<PathBuf>,
+    pub(super) image: String,
+    pub(super) runner_image: String,
+    /// Ends it when this program has ended.
+    _guard: Option<Child>,
+}
+
+static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+
+impl Cluster {
+    /// The one that all tests of this program share. `None`, and it was said why, where there can be none.
+    pub fn shared() -> Option<&'static Self> {
+        let shared = SHARED.get_or_init(|| match Self::start(&[]) {
+            Ok(cluster) => Some(cluster),
+            Err(missing) => {
+                assert!(env::var_os("TEMPER_REQUIRE_CLUSTER").is_none(), "no cluster: {missing}");
+                None
+            }
+        });
+        if shared.is_none() {
+            // The tests' output is shown for those that fail only, and nothing has.
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: it needs a cluster, and none can be started here (TEMPER_REQUIRE_CLUSTER=1 says why)"
+            );
+        }
+        shared.as_ref()
+    }
+
+    /// The one that is given, or a new one; `options` are those of `tests/cluster/cluster up`.
+    fn start(options: &[&str]) -> Result<Self, String> {
+        let image = env::var("TEMPER_TEST_IMAGE").unwrap_or_else(|_| "temper.test/busybox:1".to_owned());
+        let runner_image =
+            env::var("TEMPER_TEST_RUNNER_IMAGE").unwrap_or_else(|_| "temper.test/runner:dev".to_owned());
+        let cluster = if let Some(kubeconfig) = env::var_os("TEMPER_TEST_KUBECONFIG") {
+            let dir = env::var_os("TEMPER_TEST_CLUSTER_DIR").map(PathBuf::from);
+            Self { kubeconfig: kubeconfig.into(), dir, image, runner_image, _guard: None }
+        } else {
+            let missing = missing();
+            if !missing.is_empty() {
+                return Err(missing);
+            }
+            let program = env::current_exe().ok();
+            let name = program.as_ref().and_then(|path| path.file_stem()?.to_str()).unwrap_or("tests");
+            // Without the hash that cargo puts behind it.
+            let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
+            let dir = root().join("target/cluster/tests").join(name);
+            let guard = guard(&dir);
+            let up = succeed(script(&dir).arg("up").args(options));
+            let kubeconfig = String::from_utf8_lossy(&up.stdout).trim().into();
+            let runner = dir.join("runner.tar");
+            let agent = format!("{}:/temper-runner", static_runner().display());
+            succeed(
+                script(&dir)
+                    .args(["make-image", &runner_image, &agent, "--user", "65532", "--out"])
+                    .arg(&runner),
+            );
+            let busybox = root().join("target/cluster/bin/busybox.tar");
+            succeed(script(&dir).arg("load-image").arg(&runner).arg(busybox));
+            Self { kubeconfig, dir: Some(dir), image, runner_image, _guard: Some(guard) }
+        };
+        cluster.install();
+        Ok(cluster)
+    }
+
+    /// Definitions, the role of trial pods, and the policy that ties each to its Trial.
+    fn install(&self) {
+        self.must(&["apply", "--server-side", "--force-conflicts", "-f", "crds/manifests"]);
+        let helm = root().join("target/cluster/bin/helm");
+        let helm = if helm.exists() { helm } else { "helm".into() };
+        let objects = succeed(
+            Command::new(helm)
+                .current_dir(root())
+                .args(["template", "temper", "charts/temper", "--namespace", "temper-system"])
+                .args(["-s", "templates/rbac-trial.yaml", "-s", "templates/admissionpolicy.yaml"]),
+        );
+        self.must_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &objects.stdout);
+        for name in ["tuningjobs", "trials", "trialhistories"] {
+            let definition = format!("crd/{name}.temper.rs");
+            self.must(&["wait", "--for=condition=Established", &definition, "--timeout=30s"]);
+        }
+    }
+
+    /// `kubectl`, as administrator.
+    pub fn kubectl(&self, arguments: &[&str]) -> Command {
+        let built = root().join("target/cluster/bin/kubectl");
+        let mut command = Command::new(if built.exists() { built } else { "kubectl".into() });
+        command.env("KUBECONFIG", &self.kubeconfig).current_dir(root()).args(arguments);
+        command
+    }
+
+    /// What `kubectl` printed, which must do well.
+    pub fn must(&self, arguments: &[&str]) -> String {
+        String::from_utf8_lossy(&succeed(&mut self.kubectl(arguments)).stdout).into_owned()
+    }
+
+    /// The same, with something to read.
+    pub fn must_with(&self, arguments: &[&str], input: &[u8]) -> String {
+        let output = feed(&mut self.kubectl(arguments), input);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// A command of `tests/cluster/cluster`, which must do well.
+    pub fn fault(&self, arguments: &[&str]) -> String {
+        let dir = self.dir.as_ref().unwrap_or_else(|| {
+            panic!("TEMPER_TEST_CLUSTER_DIR names the folder of a cluster that may be broken")
+        });
+        String::from_utf8_lossy(&succeed(script(dir).args(arguments)).stdout).into_owned()
+    }
+
+    /// Whether it can be broken on purpose.
+    pub fn is_breakable(&self) -> bool {
+        self.dir.is_some()
+    }
+}
+
+fn script(dir: &Path) -> Command {
+    let mut command = Command::new(root().join("tests/cluster/cluster"));
+    command.arg("--dir").arg(dir).current_dir(root());
+    command
+}
+
+/// The agent for pods: of `scripts/static.sh runner`, or what `TEMPER_STATIC_RUNNER` names.
+fn static_runner() -> PathBuf {
+    env::var_os("TEMPER_STATIC_RUNNER").map_or_else(
+        || {
+            let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+            root().join("target").join(target).join("release/temper-runner")
+        },
+        PathBuf::from,
+    )
+}
+
+/// What is not there that a cluster needs; empty when all is there.
+fn missing() -> String {
+    let mut missing = String::new();
+    let user = Command::new("id").arg("-u").output();
+    if !user.is_ok_and(|user| user.stdout.trim_ascii() == b"0") {
+        missing.push_str("the tests do not run as root, as a cluster on this machine must; ");
+    }
+    for (path, remedy) in [
+        (root().join("target/cluster/bin/temper-k8s"), "make cluster-build"),
+        (root().join("target/cluster/bin/busybox.tar"), "make cluster-build"),
+        (static_runner(), "scripts/static.sh runner"),
+    ] {
+        if !path.exists() {
+            let _ = write!(missing, "{} is not there (run `{remedy}`); ", path.display());
+        }
+    }
+    missing
+}
+
+/// Waits for the end of its standard input, and so of this program, and takes the cluster down.
+fn guard(dir: &Path) -> Child {
+    use std::os::unix::process::CommandExt as _;
+    let _ = fs::create_dir_all(dir);
+    let cluster = root().join("tests/cluster/cluster");
+    Command::new("sh")
+        .args(["-c", "cat >/dev/null; exec \"$0\" --dir \"$1\" down"])
+        .arg(cluster)
+        .arg(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C is for the tests; the guard lives on until they are gone.
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("sh: {error}"))
+}
+
+pub(super) fn feed(command: &mut Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    if let Some(mut stdin) = child.stdin.take() {
+        // It may say what is wrong before it has read everything.
+        let _ = stdin.write_all(input);
+    }
+    child.wait_with_output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// How long anything may take on a busy machine.
+pub(super) const LONG: Duration = Duration::from_mins(2);

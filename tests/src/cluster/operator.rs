@@ -1,0 +1,85 @@
+//! The operator as a process of this machine, which can be killed.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{machine::LONG, world::World};
+use crate::temper;
+
+/// A running operator; it is killed with the value.
+#[derive(Debug)]
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Operator {
+    /// One for the world's namespace alone, called `identity` among those that want to lead there.
+    pub(super) fn start(world: &World, identity: &str) -> Self {
+        let cluster = world.cluster();
+        let log = world.folder().join(format!("{identity}.log"));
+        let file = File::options().create(true).append(true).open(&log);
+        let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        let copy = file.try_clone().unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        let program = temper(&[]).get_program().to_owned();
+        // It does not outlive the tests, however they end.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(program)
+            .args(["operator", "--listen", "127.0.0.1:0", "--runner-image-pull-policy", "IfNotPresent"])
+            .args(["--runner-image", &cluster.runner_image])
+            .args(["--namespaces", world.namespace(), "--lease-namespace", world.namespace()])
+            .env("KUBECONFIG", &cluster.kubeconfig)
+            .env("POD_NAME", identity)
+            .env("TEMPER_LOG", "info,temper_operator=debug")
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(copy)
+            .spawn()
+            .unwrap_or_else(|error| panic!("setpriv: {error}"));
+        Self { child, log }
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has said this.
+    pub fn says(&self, text: &str) {
+        let deadline = Instant::now() + LONG;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "the operator never said {text:?}:\n{}", self.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// SIGKILL: it has no time for anything.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Its end by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + LONG;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status,
+                _ => assert!(Instant::now() < deadline, "the operator does not end:\n{}", self.log()),
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,6 @@
+//! The operator on a real cluster: a process of this machine that can be killed, with trials in pods.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod crashes;
+mod runs;
