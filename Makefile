@@ -33,7 +33,7 @@ unit: ## the fast inner loop: unit and property tests of everything but the buil
 	cargo test --workspace --exclude temper-tests --features temper-runner/pod --locked
 
 .PHONY: e2e
-e2e: setup-python build ## the built-in models' tests, and the programs run as a user runs them
+e2e: setup-python build pods ## the built-in models' tests, and the programs run as a user runs them, on a real cluster too
 	cargo test --locked -p temper-runner --features torch
 	cargo test --locked -p temper-tests -- --test-threads=2
 
@@ -48,6 +48,11 @@ check: ## formatting, lints, licences, generated files, the chart
 
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py
+
+.PHONY: pods
+pods: setup ## build what tests on a cluster need: the static agent, and as root the cluster
+	scripts/static.sh runner
+	@if [ "$$(id -u)" -eq 0 ]; then tests/cluster/cluster build; fi
 
 .PHONY: cluster-build cluster cluster-down
 cluster-build: ## compile the test cluster: Kubernetes, simulated nodes, an S3 server, Helm, images for tests
