@@ -64,8 +64,8 @@ chart-e2e: ## the chart on the cluster that TEMPER_TEST_KUBECONFIG names: object
 	tests/chart/rights.sh
 	tests/chart/release.sh
 
-cluster: ## start a real Kubernetes cluster on this machine, below target/cluster
-	tests/cluster/cluster up
+cluster: ## have a real Kubernetes cluster on this machine with the operator in it, below target/cluster
+	scripts/cluster.sh
 
 cluster-down: ## end that cluster
 	tests/cluster/cluster down
