@@ -66,6 +66,13 @@ wait_job() { # wait_job NAME TRIALS
         jq '[.items[] | select(.status.report.state == "Succeeded") | .spec.index] | unique | length')
     [ "$finished" = "$2" ] || fail "job $1: $finished of $2 trials succeeded"
 }
+read_metrics() { # of the one operator, which must not have been refused anything
+    local pod refused
+    pod=$(kubectl --namespace $system get pods --selector app.kubernetes.io/name=temper -o jsonpath='{.items[0].metadata.name}')
+    metrics=$(kubectl get --raw "/api/v1/namespaces/$system/pods/$pod:8080/proxy/metrics")
+    refused=$(grep -E '^temper_api_requests_total\{.*code="403"' <<<"$metrics" || true)
+    [ -z "$refused" ] || fail "the operator was refused: $refused"
+}
 # Both namespaces hold their pods to the restricted standard.
 for each in $system $ns; do
     kubectl create namespace "$each" >/dev/null
@@ -78,15 +85,12 @@ job first 4 1
 wait_job first 4
 step "a job of 4 trials is complete"
 
-pod=$(kubectl --namespace $system get pods --selector app.kubernetes.io/name=temper -o jsonpath='{.items[0].metadata.name}')
-metrics=$(kubectl get --raw "/api/v1/namespaces/$system/pods/$pod:8080/proxy/metrics")
+read_metrics
 # The dashboard and the alerts ask for nothing that the operator does not expose.
 grep -hoE '\b(temper|process)_[a-z_]+' charts/temper/dashboards/temper.json \
     charts/temper/templates/monitoring/prometheusrule.yaml | sed 's/_bucket$//' | sort -u | while read -r name; do
     grep -Eq "^$name(_bucket)?[{ ]" <<<"$metrics" || fail "the operator exposes no metric $name"
 done
-refused=$(grep -E '^temper_api_requests_total\{.*code="403"' <<<"$metrics" || true)
-[ -z "$refused" ] || fail "the operator was refused: $refused"
 [ "$(sed -n 's/^temper_leader\({[^}]*}\)\{0,1\} //p' <<<"$metrics")" = 1 ] || fail "temper_leader is not 1"
 step "every metric of the dashboard and the alerts is exposed; no request was refused"
 
@@ -122,11 +126,12 @@ left=$(kubectl get deployments,serviceaccounts,services,roles,rolebindings,lease
 [ "$(kubectl --namespace $ns get tuningjob second -o jsonpath='{.status.best}')" = "$best" ] || fail "the results are gone"
 step "uninstalled; the results are still there"
 
-release install --set crds.keep=false
+release install --set crds.keep=false,watchNamespaces="{$ns}"
 [ "$(kubectl --namespace $ns get tuningjob second -o jsonpath='{.status.best}')" = "$best" ] || fail "the results changed"
 job fourth 2 1
 wait_job fourth 2
-step "installed over the definitions that were kept"
+read_metrics
+step "installed over the definitions that were kept, with rights in one namespace only"
 
 job fifth 4 30
 kubectl --namespace $ns wait --for=jsonpath='{.status.trials.running}'=2 --timeout=60s tuningjob/fifth >/dev/null || fail "job fifth does not run"

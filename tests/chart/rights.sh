@@ -5,7 +5,7 @@
 #   TEMPER_TEST_KUBECONFIG=... tests/chart/rights.sh
 #
 # No image is pulled and no operator runs. The cluster may be in use: everything is made under names of its own and
-# removed in the end, except definitions that were missing.
+# removed in the end, definitions too if they were missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export KUBECONFIG=${TEMPER_TEST_KUBECONFIG:?names the kubeconfig of the cluster to test on}
@@ -13,8 +13,10 @@ helm=$(scripts/tool.sh helm)
 release=rights-$$ system=temper-rights-$$-system ns=temper-rights-$$ other=temper-rights-$$-other
 operator=system:serviceaccount:$system:$release-temper-operator
 work=$(mktemp -d)
+made_definitions=
 
 clean_up() {
+    [ -z "$made_definitions" ] || kubectl delete --ignore-not-found -f crds/manifests >/dev/null 2>&1 || true
     kubectl delete --ignore-not-found --wait=false namespace "$system" "$ns" "$other" >/dev/null 2>&1 || true
     kubectl delete --ignore-not-found validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings \
         -l app.kubernetes.io/instance="$release" >/dev/null 2>&1 || true
@@ -38,7 +40,10 @@ allowed() { # allowed yes|no USER VERB RESOURCE [ARGUMENT...]
 }
 
 # --- install: the definitions if they are missing, and the chart's rights and policy for one namespace -------------
-kubectl get crd trials.temper.rs >/dev/null 2>&1 || kubectl apply --server-side -f crds/manifests >/dev/null
+if ! kubectl get crd trials.temper.rs >/dev/null 2>&1; then
+    made_definitions=yes
+    kubectl apply --server-side -f crds/manifests >/dev/null
+fi
 kubectl wait --for=condition=Established --timeout=30s crd/{tuningjobs,trials,trialhistories}.temper.rs >/dev/null
 for each in "$system" "$ns" "$other"; do kubectl create namespace "$each" >/dev/null; done
 "$helm" template "$release" charts/temper --namespace "$system" --set crds.enabled=false --set "watchNamespaces={$ns}" \
