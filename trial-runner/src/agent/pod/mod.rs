@@ -97,7 +97,10 @@ fn run(assignment: &Assignment, places: &Places, waiting: &mut Waiting, link: &m
     let message = Message::Ended(Box::new(finished.ended));
     link.send(&message);
     // A link that has closed says nothing more.
-    let is_taken = link.closed().is_none() && waiting.acknowledgement(link);
+    let is_taken = link.closed().is_none()
+        && (waiting.acknowledgement(link)
+            // The trial has gone on elsewhere, which it does when the end is known: that it was may be heard of later.
+            || matches!(link.closed(), Some(Closed::Over(Over::Unwanted(_)))));
     match message {
         Message::Ended(ended) if is_taken => Some(*ended),
         _ => None,
