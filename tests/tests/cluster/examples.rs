@@ -32,7 +32,7 @@ fn warm_workers_run_one_trial_after_another() {
     assert_eq!(status.trials.completed, 30);
     ledger.each_once(30, 2);
     assert_eq!(ledger.pods().len(), 2, "two pods ran all of it");
-    world.until("rid of workers", || world.pods("reuse"), |pods| pods.is_empty());
+    world.until("rid of workers", || world.pods("reuse"), Vec::is_empty);
 }
 
 #[test]
