@@ -36,6 +36,7 @@ unit: ## the fast inner loop: unit and property tests of everything but the buil
 e2e: setup-python build pods ## the built-in models' tests, and the programs run as a user runs them, on a real cluster too
 	cargo test --locked -p temper-runner --features torch
 	cargo test --locked -p temper-tests -- --test-threads=2
+	tests/chart/run.sh
 
 check: ## formatting, lints, licences, generated files, the chart
 	cargo fmt --all --check
@@ -59,10 +60,8 @@ cluster-build: ## compile the test cluster: Kubernetes, simulated nodes, an S3 s
 	tests/cluster/cluster build
 
 .PHONY: chart-e2e
-chart-e2e: ## the chart on the cluster that TEMPER_TEST_KUBECONFIG names: objects, rights, policy, and its life
-	tests/chart/objects.sh
-	tests/chart/rights.sh
-	tests/chart/release.sh
+chart-e2e: ## the chart on a real cluster: its objects, rights and policy; install, upgrade, rollback, uninstall
+	tests/chart/run.sh
 
 cluster: ## have a real Kubernetes cluster on this machine with the operator in it, below target/cluster
 	scripts/cluster.sh

@@ -8,7 +8,9 @@ chart=charts/temper
 if helm=$(scripts/tool.sh helm) && helm_unittest=$(scripts/tool.sh helm-unittest); then :; else
     [ $? -eq 3 ] || exit 1
     echo "chart: not checked"
-    exit 0
+    # Where nothing may be left out, as in continuous integration.
+    [ -z "${TEMPER_REQUIRE_CLUSTER-}" ]
+    exit
 fi
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT

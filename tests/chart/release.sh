@@ -100,21 +100,21 @@ fi
 grep -q /replicas /tmp/temper-helm.$$ || fail "the refusal does not name /replicas: $(cat /tmp/temper-helm.$$)"
 rm /tmp/temper-helm.$$
 
-job second 12 4
+job second 8 3
 release upgrade --set replicas=2,'log.level=info\,temper_operator=debug'
 [ "$(kubectl --namespace $system get deployment temper-operator -o jsonpath='{.status.readyReplicas}')" = 2 ] || fail "not two replicas"
 kubectl --namespace $system get poddisruptionbudget temper-operator >/dev/null || fail "no disruption budget"
-wait_job second 12
+wait_job second 8
 holder=$(kubectl --namespace $system get lease temper-operator -o jsonpath='{.spec.holderIdentity}')
 kubectl --namespace $system get pod "$holder" >/dev/null || fail "the Lease's holder '$holder' is no pod"
-step "upgraded to two replicas while a job of 12 trials ran"
+step "upgraded to two replicas while a job of 8 trials ran"
 
-job third 12 4
+job third 8 3
 "$helm" rollback temper 1 --namespace $system --wait --timeout 120s >/dev/null || fail "helm rollback"
 [ "$(kubectl --namespace $system get deployment temper-operator -o jsonpath='{.spec.replicas}')" = 1 ] || fail "not one replica"
 ! kubectl --namespace $system get poddisruptionbudget temper-operator >/dev/null 2>&1 || fail "the disruption budget is still there"
-wait_job third 12
-step "rolled back while a job of 12 trials ran"
+wait_job third 8
+step "rolled back while a job of 8 trials ran"
 
 best=$(kubectl --namespace $ns get tuningjob second -o jsonpath='{.status.best}')
 "$helm" uninstall temper --namespace $system --wait --timeout 60s >/dev/null 2>&1 || fail "helm uninstall"
