@@ -24,7 +24,7 @@ cat <<END
 Kubernetes with Temper runs on this machine. Next:
 
   export KUBECONFIG=$KUBECONFIG PATH=$PWD/target/cluster/bin:\$PATH
-  kubectl apply -f JOB.yaml && kubectl get tuningjobs --watch
+  kubectl apply -f examples/cluster/first.yaml && kubectl get tuningjobs --watch
 
 Images that trials may use: temper.test/busybox:1, temper.test/python:1, and what \`$cluster load-image\` puts there.
 \`make cluster-down\` ends it.
