@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help setup setup-python build run test unit check fmt generate bench bench-torch clean
+.PHONY: help setup setup-python build run test unit check fmt generate bench-suggest bench-torch clean
 
 export TEMPER := $(CURDIR)/target/release/temper
 export TEMPER_RUNNER := $(CURDIR)/target/release/temper-runner
@@ -46,6 +46,10 @@ check: ## formatting, lints, licences, generated files, the chart
 	cargo run --quiet --locked -p temper-operator -- crds --out crds/manifests --check
 	scripts/chart-crds.sh --check
 	scripts/chart-test.sh
+
+bench-suggest: setup-python build ## milliseconds of a suggestion beside Optuna, in one run
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
+	.venv/bin/python tests/bench/suggest.py
 
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py
