@@ -12,6 +12,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
+use serde_json::json;
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
     Trial, TrialHistory, TrialHistorySpec, TrialSpec,
@@ -509,7 +510,17 @@ async fn make_pod(
             let owner =
                 |pod: &Pod| pod.metadata.owner_references.as_ref()?.first().map(|owner| owner.uid.clone());
             match found {
-                Some(found) if owner(&found) == owner(&pod) => found,
+                Some(found) if owner(&found) == owner(&pod) && PodView::of(&found).is_some() => found,
+                // Somebody took its labels away, and so hid it from the watch.
+                Some(found) if owner(&found) == owner(&pod) => {
+                    let labels = Patch::Merge(json!({"metadata": {"labels": pod.metadata.labels}}));
+                    let params =
+                        PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+                    shared
+                        .writer
+                        .until_answered("patch", "pods", || pods.patch(&name, &params, &labels))
+                        .await?
+                }
                 _ => return Err(refused),
             }
         }
