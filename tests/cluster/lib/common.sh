@@ -52,6 +52,7 @@ ip iproute2
 nsenter util-linux
 openssl openssl
 jq jq
+faketime faketime
 LIST
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "missing here: ${missing[*]} (names of Debian's packages)"

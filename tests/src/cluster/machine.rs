@@ -29,8 +29,8 @@ static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
 
 impl Cluster {
     /// The one that all tests of this program share. `None`, and it was said why, where there can be none.
-    pub fn shared() -> Option<&'static Self> {
-        let shared = SHARED.get_or_init(|| match Self::start(&[]) {
+    pub(super) fn shared(nodes: u32) -> Option<&'static Self> {
+        let shared = SHARED.get_or_init(|| match Self::start(nodes) {
             Ok(cluster) => Some(cluster),
             Err(missing) => {
                 assert!(env::var_os("TEMPER_REQUIRE_CLUSTER").is_none(), "no cluster: {missing}");
@@ -47,8 +47,8 @@ impl Cluster {
         shared.as_ref()
     }
 
-    /// The one that is given, or a new one; `options` are those of `tests/cluster/cluster up`.
-    fn start(options: &[&str]) -> Result<Self, String> {
+    /// The one that is given, or a new one.
+    fn start(nodes: u32) -> Result<Self, String> {
         let image = env::var("TEMPER_TEST_IMAGE").unwrap_or_else(|_| "temper.test/busybox:1".to_owned());
         let runner_image =
             env::var("TEMPER_TEST_RUNNER_IMAGE").unwrap_or_else(|_| "temper.test/runner:dev".to_owned());
@@ -66,7 +66,7 @@ impl Cluster {
             let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
             let dir = root().join("target/cluster/tests").join(name);
             let guard = guard(&dir);
-            let up = succeed(script(&dir).arg("up").args(options));
+            let up = succeed(script(&dir).args(["up", "--nodes", &nodes.to_string()]));
             let kubeconfig = String::from_utf8_lossy(&up.stdout).trim().into();
             let runner = dir.join("runner.tar");
             let agent = format!("{}:/temper-runner", static_runner().display());

@@ -19,23 +19,28 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// One for the world's namespace alone, called `identity` among those that want to lead there.
-    pub(super) fn start(world: &World, identity: &str) -> Self {
+    /// One for the world's namespace alone, called `identity` among those that want to lead there; its clock is
+    /// `ahead` of everybody's.
+    pub(super) fn start(world: &World, identity: &str, ahead: Duration) -> Self {
         let cluster = world.cluster();
         let log = world.folder().join(format!("{identity}.log"));
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let copy = file.try_clone().unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let program = temper(&[]).get_program().to_owned();
+        let skew = format!("+{}s", ahead.as_secs());
         // It does not outlive the tests, however they end.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
+            .args(if ahead.is_zero() { Vec::new() } else { vec!["faketime".into(), "-f".into(), skew] })
             .arg(program)
             .args(["operator", "--listen", "127.0.0.1:0", "--runner-image-pull-policy", "IfNotPresent"])
             .args(["--runner-image", &cluster.runner_image])
             .args(["--namespaces", world.namespace(), "--lease-namespace", world.namespace()])
             .env("KUBECONFIG", &cluster.kubeconfig)
             .env("POD_NAME", identity)
+            // A clock that is wrong, not one that runs otherwise.
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("TEMPER_LOG", "info,temper_operator=debug")
             .stdin(Stdio::null())
             .stdout(file)
@@ -63,6 +68,17 @@ impl Operator {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Stops it in the middle of whatever it does, as a machine that hangs; or lets it go on.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        crate::succeed(Command::new("kill").args([signal, &self.child.id().to_string()]));
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Its end by itself.

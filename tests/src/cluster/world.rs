@@ -37,7 +37,12 @@ pub struct World {
 impl World {
     /// A new one; `None` where there is no cluster.
     pub fn new(name: &str) -> Option<Self> {
-        let cluster = Cluster::shared()?;
+        Self::on_nodes(1, name)
+    }
+
+    /// The same; the cluster has so many nodes, if this is its first namespace.
+    pub fn on_nodes(nodes: u32, name: &str) -> Option<Self> {
+        let cluster = Cluster::shared(nodes)?;
         let namespace = format!("{name}-{:05x}", rand::rng().random_range(0..1_048_576));
         cluster.must(&["create", "namespace", &namespace]);
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -73,7 +78,12 @@ impl World {
 
     /// Starts one of another name.
     pub fn operator_called(&self, identity: &str) -> Operator {
-        Operator::start(self, identity)
+        Operator::start(self, identity, Duration::ZERO)
+    }
+
+    /// Starts one whose clock is an hour ahead.
+    pub fn operator_ahead(&self) -> Operator {
+        Operator::start(self, "operator", Duration::from_hours(1))
     }
 
     /// `kubectl` in this namespace; what it printed.

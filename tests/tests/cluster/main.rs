@@ -3,5 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod crashes;
+mod edits;
 mod examples;
+mod failures;
+mod lifecycle;
+mod obstacles;
+mod retention;
+mod reuse;
 mod runs;
+mod schedulers;

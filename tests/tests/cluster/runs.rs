@@ -41,7 +41,11 @@ fn a_job_runs_to_its_end_and_says_all_about_it() {
     assert_eq!((best.index, Some(&best.trial)), (least.spec.index, least.metadata.name.as_ref()));
     assert_eq!(best.parameters, least.spec.parameters);
 
-    let pods = world.pods("quick");
+    let is_over = |pod: &k8s_openapi::api::core::v1::Pod| {
+        pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded")
+    };
+    // A trial is over when it has said so, which is before its pod is known to be.
+    let pods = world.until("over", || world.pods("quick"), |pods| pods.iter().all(is_over));
     assert_eq!(pods.len(), 4);
     for trial in &trials {
         let report = trial.status.as_ref().unwrap().report.as_ref().unwrap();
