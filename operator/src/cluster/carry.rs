@@ -10,21 +10,19 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
+    api::{DeleteParams, ListParams, PostParams, Preconditions},
 };
-use serde_json::json;
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
     Trial, TrialHistory, TrialHistorySpec, TrialSpec,
-    job::Job,
     trial::{Desired, PodReference},
 };
 
 use super::{
-    job::{Halt, Launch, Shared, Tended, Written},
+    begin::{Begin, Begun, Stage},
+    job::{Halt, Launch, Tended, Written},
     names::{INDEX, JOB_UID, JobKey, MANAGER},
     observe::{PodView, Standing, Trouble},
-    pod::{self, Purpose},
     trial,
     writer::Refused,
 };
@@ -36,31 +34,6 @@ const AT_ONCE: usize = 32;
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// After its grace, a pod that was asked to end has this long before it is deleted.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A trial's attempt that is to begin: its object as it should be, and then its pod.
-struct Begin {
-    index: TrialIndex,
-    intended: TrialSpec,
-    before: Option<Written>,
-    /// The number of a worker that is to be made for it first.
-    worker: Option<u32>,
-    makes_pod: bool,
-}
-
-/// How far that went.
-struct Begun {
-    index: TrialIndex,
-    intended: TrialSpec,
-    written: Option<Written>,
-    pod: Option<PodView>,
-    refused: Option<(Stage, Refused)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Trial,
-    Pod,
-}
 
 impl Tended {
     pub(super) async fn carry_out(&mut self, actions: Vec<Action>) -> Result<(), Halt> {
@@ -381,150 +354,4 @@ impl Tended {
         }
         Ok(())
     }
-}
-
-impl Begin {
-    async fn carry_out(self, shared: Arc<Shared>, key: JobKey, job: Arc<Job>, rungs: Arc<[u64]>) -> Begun {
-        let _permit = shared.requests.acquire().await;
-        let Self { index, mut intended, before, worker, makes_pod } = self;
-        let mut begun = Begun { index, intended: intended.clone(), written: None, pod: None, refused: None };
-        if let Some(number) = worker {
-            match make_pod(&shared, &key, &job, &rungs, &Purpose::Worker { number }).await {
-                Ok(pod) => {
-                    intended.pod = Some(PodReference { name: pod.name.clone(), uid: Some(pod.uid.clone()) });
-                    begun.pod = Some(pod);
-                }
-                Err(refused) => {
-                    begun.refused = Some((Stage::Pod, refused));
-                    return begun;
-                }
-            }
-        }
-        let written = match &before {
-            Some(written) if written.spec == intended => Ok(written.clone()),
-            Some(written) => change_trial(&shared, &key, index, written, &intended).await,
-            None => make_trial(&shared, &key, index, &intended).await,
-        };
-        let written = match written {
-            Ok(written) => written,
-            Err(refused) => {
-                begun.refused = Some((Stage::Trial, refused));
-                return begun;
-            }
-        };
-        if makes_pod {
-            let parameters = serde_json::to_string(&intended.parameters).unwrap_or_default();
-            let purpose = Purpose::Attempt {
-                trial: index,
-                attempt: intended.attempt,
-                trial_uid: &written.uid,
-                parameters,
-            };
-            match make_pod(&shared, &key, &job, &rungs, &purpose).await {
-                Ok(pod) => begun.pod = Some(pod),
-                Err(refused) => begun.refused = Some((Stage::Pod, refused)),
-            }
-        }
-        begun.written = Some(written);
-        begun
-    }
-}
-
-fn written(trial: &Trial) -> Written {
-    Written {
-        uid: trial.metadata.uid.clone().unwrap_or_default(),
-        generation: trial.metadata.generation.unwrap_or(0),
-        spec: trial.spec.clone(),
-    }
-}
-
-async fn make_trial(
-    shared: &Shared,
-    key: &JobKey,
-    index: TrialIndex,
-    intended: &TrialSpec,
-) -> Result<Written, Refused> {
-    let object = trial::object(key, index, intended.clone());
-    let trials: Api<Trial> = Api::namespaced(shared.client.clone(), &key.namespace);
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    let made = shared.writer.until_answered("create", "trials", || trials.create(&params, &object)).await;
-    match made {
-        Ok(made) => Ok(written(&made)),
-        // The answer to an earlier request of ours was lost, or somebody else decided the same.
-        Err(refused) if refused.code() == Some(409) => {
-            let name = key.trial(index);
-            let found = shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
-            match found {
-                Some(found) if found.spec == *intended => Ok(written(&found)),
-                _ => Err(refused),
-            }
-        }
-        Err(refused) => Err(refused),
-    }
-}
-
-async fn change_trial(
-    shared: &Shared,
-    key: &JobKey,
-    index: TrialIndex,
-    before: &Written,
-    intended: &TrialSpec,
-) -> Result<Written, Refused> {
-    let steps =
-        trial::patch(&before.spec, intended).map_err(|error| Refused::Impossible(error.to_string()))?;
-    let steps = serde_json::from_value(steps).map_err(|error| Refused::Impossible(error.to_string()))?;
-    let patch: Patch<()> = Patch::Json(steps);
-    let trials: Api<Trial> = Api::namespaced(shared.client.clone(), &key.namespace);
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let name = key.trial(index);
-    let changed =
-        shared.writer.until_answered("patch", "trials", || trials.patch(&name, &params, &patch)).await;
-    match changed {
-        Ok(changed) => Ok(written(&changed)),
-        Err(refused) if refused.is_stale() && !refused.is_not_found() => {
-            let found = shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
-            match found {
-                Some(found) if found.spec == *intended => Ok(written(&found)),
-                _ => Err(refused),
-            }
-        }
-        Err(refused) => Err(refused),
-    }
-}
-
-async fn make_pod(
-    shared: &Shared,
-    key: &JobKey,
-    job: &Job,
-    rungs: &[u64],
-    purpose: &Purpose<'_>,
-) -> Result<PodView, Refused> {
-    let pod = pod::pod(key, job, rungs, &shared.agent, purpose)
-        .map_err(|error| Refused::Impossible(error.to_string()))?;
-    let pods: Api<Pod> = Api::namespaced(shared.client.clone(), &key.namespace);
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    let made = match shared.writer.until_answered("create", "pods", || pods.create(&params, &pod)).await {
-        Err(refused) if refused.code() == Some(409) => {
-            let name = pod.metadata.name.clone().unwrap_or_default();
-            let found = shared.writer.until_answered("get", "pods", || pods.get_opt(&name)).await?;
-            let owner =
-                |pod: &Pod| pod.metadata.owner_references.as_ref()?.first().map(|owner| owner.uid.clone());
-            match found {
-                Some(found) if owner(&found) == owner(&pod) && PodView::of(&found).is_some() => found,
-                // Somebody took its labels away, and so hid it from the watch.
-                Some(found) if owner(&found) == owner(&pod) => {
-                    let labels = Patch::Merge(json!({"metadata": {"labels": pod.metadata.labels}}));
-                    let params =
-                        PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-                    shared
-                        .writer
-                        .until_answered("patch", "pods", || pods.patch(&name, &params, &labels))
-                        .await?
-                }
-                _ => return Err(refused),
-            }
-        }
-        made => made?,
-    };
-    PodView::of(&made).ok_or_else(|| Refused::Impossible("the pod came back without its labels".to_owned()))
 }

@@ -4,12 +4,13 @@
 //! watches ──► mailboxes ──► one task a job: take in ──► plan (on a thread of its own) ──► requests ──► status
 //! ```
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
-//! - `job`: one job's task; `carry`: what was decided, as requests; `report`: its status and events
+//! - `job`: one job's task; `carry`, `begin`: what was decided, as requests; `report`: its status and events
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `status`: what the objects look like; pure
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
 
+mod begin;
 mod carry;
 mod fence;
 mod http;
