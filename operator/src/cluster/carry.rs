@@ -20,8 +20,8 @@ use temper_crds::{
 
 use super::{
     begin::{Begin, Begun, Stage},
-    job::{Halt, Launch, Tended, Written},
-    names::{INDEX, JOB_UID, JobKey, MANAGER},
+    job::{Halt, Launch, Tended},
+    names::{INDEX, JOB_UID, MANAGER},
     observe::{PodView, Standing, Trouble},
     trial,
     writer::Refused,
