@@ -81,7 +81,7 @@ fmt: ## format the code
 	cargo fmt --all
 
 generate: ## write the generated files anew
-	cargo run --quiet -p temper-operator -- crds --out crds/manifests
+	UPDATE=1 cargo test --quiet -p temper-crds --test manifests
 	scripts/chart-crds.sh
 
 clean: ## remove what was built, downloaded and run here

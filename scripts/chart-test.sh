@@ -51,7 +51,6 @@ done <<'END'
 --set watchNamespaces=research|/watchNamespaces
 --set watchNamespaces={Research}|/watchNamespaces/0
 --set log.format=yaml|/log/format
---set otlpEndpoint=collector:4317|/otlpEndpoint
 --set extraEnv[0].value=x|/extraEnv/0
 --set resources.memory=1Gi|/resources
 --set admissionPolicy.exemptUsers={velero}|/admissionPolicy/exemptUsers/0

@@ -5,6 +5,7 @@
 
 pub mod job;
 pub mod manifests;
+pub mod reference;
 mod schema;
 pub mod trial;
 pub mod trial_history;

@@ -24,6 +24,17 @@ fn committed_manifests_are_what_is_generated() {
 }
 
 #[test]
+fn the_committed_reference_is_what_is_generated() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference.md");
+    let generated = temper_crds::reference::markdown();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, &generated).expect("the folder can be written");
+    }
+    let committed = fs::read_to_string(&file).unwrap_or_default();
+    assert!(committed == generated, "docs/reference.md is out of date: run `make generate`");
+}
+
+#[test]
 fn definitions_stay_far_below_what_kubectl_apply_can_annotate() {
     // `kubectl apply` keeps the whole object in an annotation, which may have 256 KiB.
     for definition in definitions() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector,
-        PersistentVolumeClaimVolumeSource, Pod, PodSpec, ResourceRequirements, SecretVolumeSource,
-        SecurityContext, Volume, VolumeMount,
+        PersistentVolumeClaimVolumeSource, Pod, PodSpec, ResourceRequirements, SeccompProfile,
+        SecretVolumeSource, SecurityContext, Volume, VolumeMount,
     },
     apimachinery::pkg::{
         api::resource::Quantity,
@@ -27,6 +27,8 @@ const HOME: &str = "/temper";
 const CLAIMS: &str = "/temper-volumes";
 /// Where the Secret of the checkpoints' store is mounted.
 const CREDENTIALS: &str = "/temper-credentials";
+/// The user that copies the agent, who needs no rights: that of the image.
+const AGENT_USER: i64 = 65_532;
 /// Annotation: whose logs `kubectl logs` shows.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// Kubernetes' own default, in seconds.
@@ -248,6 +250,12 @@ fn installer(agent: &AgentImage, home: VolumeMount) -> Container {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+            run_as_non_root: Some(true),
+            run_as_user: Some(AGENT_USER),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                localhost_profile: None,
+            }),
             ..SecurityContext::default()
         }),
         ..Container::default()
