@@ -73,6 +73,12 @@ cluster: ## have a real Kubernetes cluster on this machine with the operator in 
 cluster-down: ## end that cluster
 	tests/cluster/cluster down
 
+.PHONY: bench-cluster
+bench-cluster: cluster-build ## the operator's figures on a real cluster; QUICK=--quick makes them small, FIGURES=... names some
+	cargo build --release --locked -p temper-operator
+	scripts/static.sh runner
+	python3 tests/bench/cluster $(FIGURES) $(QUICK)
+
 .PHONY: images
 images: setup ## make the images of images/ without a container engine, below target/images; print their sizes
 	scripts/images.sh
