@@ -7,7 +7,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -122,8 +122,10 @@ impl Cluster {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// A command of `tests/cluster/cluster`, which must do well.
+    /// A command of `tests/cluster/cluster`, which must do well; one at a time.
     pub fn fault(&self, arguments: &[&str]) -> String {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = self.dir.as_ref().unwrap_or_else(|| {
             panic!("TEMPER_TEST_CLUSTER_DIR names the folder of a cluster that may be broken")
         });

@@ -116,6 +116,35 @@ impl World {
         self.cluster.must_with(&arguments, object.to_string().as_bytes());
     }
 
+    /// A volume that pods of every node may write to, by the class `standard`.
+    pub fn claim(&self, name: &str) {
+        self.make(&json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
+            "spec": {
+                "accessModes": ["ReadWriteMany"], "storageClassName": "standard",
+                "resources": {"requests": {"storage": "1Mi"}},
+            },
+        }));
+    }
+
+    /// A Secret with what reaches the bucket `temper` of an S3 server; false, and it was said why, where there is none.
+    pub fn bucket(&self, secret: &str) -> bool {
+        if !self.cluster.is_breakable() {
+            eprintln!("skipped: it needs the S3 server of tests/cluster");
+            return false;
+        }
+        let said = self.cluster.fault(&["s3"]);
+        let variables: serde_json::Map<String, Value> = said
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        self.make(&json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "stringData": variables,
+        }));
+        true
+    }
+
     /// Changes the spec of a job.
     pub fn change(&self, job: &str, spec: &Value) {
         let jobs: Api<TuningJob> = self.api();

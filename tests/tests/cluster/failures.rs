@@ -69,15 +69,15 @@ fn a_job_that_is_wrong_is_told_everything_at_once_and_gets_no_pod() {
         "parameters": [
             {"name": "x", "type": "float", "min": 0, "max": 1},
             {"name": "y", "type": "float", "min": 0, "max": 1, "when": {"mode": ["fast"]}},
+            {"name": "z", "type": "float", "min": 0, "max": 1, "when": {"kind": ["deep"]}},
         ],
-        "pointsToEvaluate": [{"x": 7}],
     }));
     world.apply(&wrong);
     let status = world.status("wrong", "refused", |status| !status.conditions.is_empty());
     let (accepted, _, message) = condition(&status, "Accepted");
     assert!(!accepted && status.state == "Invalid");
     assert!(message.contains("spec.parameters[1].when") && message.contains("mode"), "{message}");
-    assert!(message.contains("spec.pointsToEvaluate[0]"), "{message}");
+    assert!(message.contains("spec.parameters[2].when") && message.contains("kind"), "{message}");
     assert!(world.pods("wrong").is_empty() && world.trials("wrong").is_empty());
 }
 

@@ -58,33 +58,16 @@ fn promoted(world: &World, checkpoints: &Value) {
 fn promoted_trials_go_on_from_a_volume() {
     let Some(world) = World::new("volume") else { return };
     let _operator = world.operator();
-    world.make(&json!({
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "weights"},
-        "spec": {
-            "accessModes": ["ReadWriteMany"], "storageClassName": "standard",
-            "resources": {"requests": {"storage": "1Mi"}},
-        },
-    }));
+    world.claim("weights");
     promoted(&world, &json!({"uri": "pvc://weights/runs"}));
 }
 
 #[test]
 fn promoted_trials_go_on_from_an_s3_bucket() {
     let Some(world) = World::new("bucket") else { return };
-    if !world.cluster().is_breakable() {
-        eprintln!("skipped: it needs the S3 server of tests/cluster");
+    if !world.bucket("bucket") {
         return;
     }
     let _operator = world.operator();
-    let variables: serde_json::Map<String, Value> = world
-        .cluster()
-        .fault(&["s3"])
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-    world.make(&json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bucket"}, "stringData": variables,
-    }));
     promoted(&world, &json!({"uri": "s3://temper/runs", "secretName": "bucket"}));
 }

@@ -1,0 +1,53 @@
+//! Pods that end by nobody's fault in the trial: it goes on in another, from its last checkpoint, and nothing is counted.
+
+use serde_json::{Value, json};
+use temper_tests::cluster::{Job, TRAINER, World};
+
+/// Runs one trial, ends its pod in the middle, and sees it go on.
+fn goes_on(world: &World, checkpoints: &Value, end: impl Fn(&str)) {
+    let job = Job::new("interrupted", &TRAINER.replace("sleep 0.3", "sleep 0.8"))
+        .sized(1, 1)
+        .with(&json!({"trial": {"retries": 0, "checkpoints": checkpoints}}));
+    let _operator = world.operator();
+    world.apply(&job);
+    let saved = || {
+        let report = world.trials("interrupted").pop()?.status?.report?;
+        report.checkpoint.is_some().then_some((report.pod.name, report.resource?))
+    };
+    let (pod, reached) =
+        world.until("saved", saved, |saved| saved.as_ref().is_some_and(|it| it.1 >= 3)).unwrap();
+    assert!(reached < 9, "it ended too soon to be interrupted");
+    end(&pod);
+    let status = world.completes("interrupted");
+    assert_eq!((status.trials.completed, status.trials.failed), (1, 0));
+    let trial = world.trials("interrupted").pop().unwrap();
+    assert_eq!((trial.spec.attempt, trial.spec.failures), (2, 0));
+    let report = trial.status.unwrap().report.unwrap();
+    let resources: Vec<u64> = report.series.iter().map(|point| point.resource).collect();
+    assert_eq!(resources, (1..=9).collect::<Vec<_>>(), "one series over both attempts");
+    let log = world.kubectl(&["logs", &trial.spec.pod.unwrap().name]);
+    let begun = log.lines().find_map(|line| line.strip_prefix("begins after epoch ")).unwrap();
+    assert!(begun.parse::<u64>().unwrap() > 0, "it went on from its checkpoint: {log}");
+}
+
+#[test]
+fn an_evicted_trial_saves_and_goes_on() {
+    let Some(world) = World::new("evicted") else { return };
+    world.claim("weights");
+    goes_on(&world, &json!({"uri": "pvc://weights/runs"}), |pod| {
+        let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
+        let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", world.namespace());
+        world.cluster().must_with(&["create", "--raw", &path, "-f", "-"], eviction.to_string().as_bytes());
+    });
+}
+
+#[test]
+fn a_trial_whose_pod_is_torn_away_goes_on_from_what_was_committed() {
+    let Some(world) = World::new("torn") else { return };
+    if !world.bucket("bucket") {
+        return;
+    }
+    goes_on(&world, &json!({"uri": "s3://temper/runs", "secretName": "bucket"}), |pod| {
+        world.kubectl(&["delete", "pod", pod, "--grace-period=0", "--force"]);
+    });
+}
