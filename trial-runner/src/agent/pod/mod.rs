@@ -31,7 +31,7 @@ use super::{
     checkpoints::Places,
     link::Link,
     process::become_reaper,
-    protocol::{Assignment, Ended, Message, Outcome},
+    protocol::{Assignment, Beginning, Ended, Message, Outcome},
     serve::Waiting,
 };
 
@@ -66,6 +66,9 @@ pub fn run_in_pod(kubeconfig: Option<&Path>) -> Result<u8, NoPod> {
     let mut link = connect(standing, kubeconfig)?;
     let mut waiting = Waiting::default();
     while let Some(assignment) = waiting.assignment(&mut link) {
+        if is_worker {
+            eprintln!("{}", Beginning { trial: assignment.trial, attempt: assignment.attempt });
+        }
         let ended = run(&assignment, &places, &mut waiting, &mut link);
         if is_worker {
             // Each attempt begins with nothing, and the pod's disk does not fill up.

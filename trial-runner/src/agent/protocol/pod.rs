@@ -1,6 +1,6 @@
 //! What the operator tells the agent of a pod, once, when it makes the pod.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,32 @@ impl PodOrders {
     }
 }
 
+/// What a worker writes to its pod's log before each attempt, as a line of its own: whoever reads the log tells by it
+/// where the output of one attempt ends and that of the next begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The trial's index.
+    pub trial: u32,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+impl fmt::Display for Beginning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "temper: attempt {} of trial {} begins", self.attempt, self.trial)
+    }
+}
+
+impl Beginning {
+    /// The one with which a line ends, and what stands before it: the last output of the attempt before may have no
+    /// line end.
+    pub fn at_end_of(line: &str) -> Option<(&str, Self)> {
+        let (before, rest) = line.trim_end().strip_suffix(" begins")?.rsplit_once("temper: attempt ")?;
+        let (attempt, trial) = rest.split_once(" of trial ")?;
+        Some((before, Self { trial: trial.parse().ok()?, attempt: attempt.parse().ok()? }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +146,17 @@ mod tests {
             "objectives": ["loss"], "graceSeconds": 28, "dir": "/temper"}, "goals": ["minimize"]}"#;
         let orders = PodOrders::from_variable(text).unwrap();
         assert_eq!((orders.trial, orders.goals), (None, vec![Goal::Minimize]));
+    }
+
+    #[test]
+    fn where_an_attempt_begins_is_found_in_a_log() {
+        let beginning = Beginning { trial: 12, attempt: 3 };
+        assert_eq!(Beginning::at_end_of(&format!("{beginning}\n")), Some(("", beginning)));
+        assert_eq!(Beginning::at_end_of(&format!("no end{beginning}\n")), Some(("no end", beginning)));
+        for other in ["", "it begins", "temper: attempt 1 of trial x begins", "temper: attempt 1 of trial 2"]
+        {
+            assert_eq!(Beginning::at_end_of(other), None, "{other}");
+        }
     }
 
     #[test]
