@@ -4,9 +4,9 @@ use anyhow::anyhow;
 
 use super::{
     Exit, Failure, Shell,
+    look::{JobOption, Source},
     output::{Cell, Columns, Output, Table},
     shell::style,
-    store::{Source, StoreOption},
     trials,
 };
 use crate::{
@@ -22,19 +22,21 @@ use crate::{
 #[command(after_help = "\
 temper best
 # One parameter of it, in a script
-temper best -o json | jq .parameters.learningRate")]
+temper best -o json | jq .parameters.learningRate
+# Of a job on a cluster
+temper best fashion -n research")]
 pub(super) struct Best {
     #[command(flatten)]
-    store: StoreOption,
+    job: JobOption,
     #[command(flatten)]
     output: Output,
 }
 
 impl Best {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let source = self.store.open(shell)?;
+        let source = self.job.open(shell)?;
         let job = source.view()?;
-        let Some(best) = job.best_trial() else { return Err(no_result(&job, &source)) };
+        let Some(best) = job.best_trial() else { return Err(no_result(&job, &source, shell)) };
         if job.objectives.len() == 1 {
             self.output.print(&mut shell.out(), best, |columns| properties(&job, best, columns))?;
         } else {
@@ -47,7 +49,7 @@ impl Best {
     }
 }
 
-fn no_result(job: &JobView, source: &Source) -> Failure {
+fn no_result(job: &JobView, source: &Source, shell: Shell) -> Failure {
     let metric = &job.objective().metric;
     let error = match job.counts.created {
         0 => anyhow!("job {} has no trials yet", job.name),
@@ -57,8 +59,8 @@ fn no_result(job: &JobView, source: &Source) -> Failure {
     if job.counts.failed == 0 {
         return failure;
     }
-    let store = source.path().display();
-    failure.hint(format!("see why trials fail: temper trials --state failed -o wide --store {store}"))
+    let (program, named) = (shell.invoked().name(), source.named());
+    failure.hint(format!("see why trials fail: {program} trials {named} --state failed -o wide"))
 }
 
 /// One trial, a property a line.

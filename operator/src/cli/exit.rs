@@ -1,6 +1,6 @@
 //! How a command ends: its exit code, and what is printed when it fails.
 
-use std::{io, process::ExitCode};
+use std::{fmt, io, process::ExitCode};
 
 use super::shell::{style, to_stderr};
 
@@ -50,6 +50,11 @@ impl Failure {
         Self { exit: Exit::WrongInput, error: error.into(), hint: None }
     }
 
+    /// Whether it comes from an error of this type.
+    pub(super) fn is<E: std::error::Error + Send + Sync + 'static>(&self) -> bool {
+        self.error.is::<E>()
+    }
+
     /// Adds what to do about it, as a sentence without a full stop.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -72,6 +77,12 @@ impl Failure {
         }
         to_stderr(&lines);
         self.exit
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
     }
 }
 

@@ -9,23 +9,26 @@ use std::{
 
 use anyhow::{Context, anyhow};
 
-use super::{Exit, Failure, Shell, store::StoreOption};
+use super::{Exit, Failure, Shell, look::JobOption};
 use crate::view::{JobView, TrialView};
 
 /// Write all trials as CSV, or the whole job as JSON
 ///
 /// CSV has a row for each trial, or with --reports for each report, and a column for each parameter (parameters.NAME)
-/// and metric (metrics.NAME). Times are milliseconds since 1970. JSON has everything there is to know of the job.
+/// and metric (metrics.NAME). Times are milliseconds since 1970; of a job on a cluster those of reports are estimated
+/// from when its trial started and ended. JSON has everything there is to know of the job.
 #[derive(clap::Args)]
 #[command(after_help = "\
 temper export --out trials.csv
 # The learning curves, for a notebook
 temper export --reports --out curves.csv
-temper export --format json | jq .counts")]
+temper export --format json | jq .counts
+# A job on a cluster
+temper export fashion -n research --out trials.csv")]
 #[allow(clippy::doc_markdown, reason = "the comments are the command's help")]
 pub(super) struct Export {
     #[command(flatten)]
-    store: StoreOption,
+    job: JobOption,
     /// Where to write [default: stdout].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -51,7 +54,7 @@ impl Export {
                 "--reports is for CSV: JSON has the reports in any case"
             )));
         }
-        let job = self.store.open(shell)?.view()?;
+        let job = self.job.open(shell)?.view()?;
         let Some(path) = &self.out else {
             let mut out = shell.out();
             self.write(&job, format, &mut out)?;

@@ -8,7 +8,8 @@ use super::{Invoked, shell::style};
 const GROUPS: &[(&str, &[&str])] = &[
     ("Write a job", &["init", "validate", "explain"]),
     ("Tune", &["run", "simulate", "ask-tell"]),
-    ("Look", &["top", "best", "trials", "plot", "export"]),
+    ("Look", &["top", "best", "trials", "plot", "export", "logs"]),
+    ("Steer a job on a cluster", &["suspend", "resume"]),
     ("Set up", &["operator", "crds", "completions", "man"]),
 ];
 

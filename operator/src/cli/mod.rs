@@ -7,6 +7,7 @@
 mod agent;
 mod ask_tell;
 mod best;
+mod cluster;
 mod completions;
 mod crds;
 mod exit;
@@ -14,6 +15,8 @@ mod explain;
 mod export;
 mod help;
 mod init;
+mod logs;
+mod look;
 mod man;
 mod operator;
 mod output;
@@ -23,6 +26,7 @@ mod shell;
 mod simulate;
 mod source;
 mod store;
+mod suspend;
 mod top;
 mod trials;
 mod validate;
@@ -95,6 +99,9 @@ enum Command {
     Trials(trials::Trials),
     Plot(plot::Plot),
     Export(export::Export),
+    Logs(logs::Logs),
+    Suspend(suspend::Suspend),
+    Resume(suspend::Resume),
     Operator(operator::Operator),
     Crds(crds::Crds),
     Completions(completions::Completions),
@@ -116,6 +123,9 @@ impl Command {
             Self::Trials(command) => command.run(shell),
             Self::Plot(command) => command.run(shell),
             Self::Export(command) => command.run(shell),
+            Self::Logs(command) => command.run(shell),
+            Self::Suspend(command) => command.run(shell),
+            Self::Resume(command) => command.run(shell),
             Self::Operator(command) => command.run(shell),
             Self::Crds(command) => command.run(shell),
             Self::Completions(command) => command.run(shell),
@@ -169,7 +179,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     shell::choose_colors(cli.global.color);
-    let shell = Shell::new(cli.global.verbose, cli.global.quiet);
+    let shell = Shell::new(cli.global.verbose, cli.global.quiet, invoked);
     match cli.command.run(shell) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report().into(),

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 
-use super::{Exit, Failure, Shell, store::StoreOption};
+use super::{Exit, Failure, Shell, look::JobOption};
 use crate::{
     plot::{self, Figure, Kind},
     view::JobView,
@@ -25,11 +25,13 @@ use crate::{
 temper plot
 temper plot --kind importance --out importance.png
 # Everything on one page
-temper plot --kind all --out report.html")]
+temper plot --kind all --out report.html
+# Of a job on a cluster
+temper plot fashion -n research --kind curves")]
 #[allow(clippy::doc_markdown, reason = "the comments are the command's help")]
 pub(super) struct Plot {
     #[command(flatten)]
-    store: StoreOption,
+    job: JobOption,
     /// What to draw. Repeat it for more.
     #[arg(long, value_name = "KIND", value_enum, default_value = "history")]
     kind: Vec<Choice>,
@@ -77,7 +79,7 @@ enum Format {
 impl Plot {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
         let format = self.out.as_deref().map(format_of).transpose()?;
-        let job = self.store.open(shell)?.view()?;
+        let job = self.job.open(shell)?.view()?;
         let figures = self.figures(&job, shell)?;
         let mut out = shell.out();
         match (&self.out, format) {

@@ -9,6 +9,8 @@ use std::{
 
 use anstream::AutoStream;
 
+use super::Invoked;
+
 /// Styles, by what they mean.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};
@@ -34,11 +36,17 @@ pub(crate) mod style {
 pub struct Shell {
     verbose: bool,
     quiet: bool,
+    invoked: Invoked,
 }
 
 impl Shell {
-    pub(super) fn new(verbose: bool, quiet: bool) -> Self {
-        Self { verbose, quiet }
+    pub(super) fn new(verbose: bool, quiet: bool, invoked: Invoked) -> Self {
+        Self { verbose, quiet, invoked }
+    }
+
+    /// As what the user called the program.
+    pub(super) fn invoked(self) -> Invoked {
+        self.invoked
     }
 
     /// Stdout, buffered, without colours where they are not wanted. Flush it: what is not flushed may be lost

@@ -1,4 +1,4 @@
-//! The jobs that commands look at.
+//! Jobs that are kept on this machine.
 
 use std::{
     fs,
@@ -19,39 +19,11 @@ use crate::{
 /// Where stores are made when nothing else is said.
 const HOME: &str = ".temper";
 
-/// The option of every command that looks at a job.
-#[derive(clap::Args, Clone, Debug)]
-pub(super) struct StoreOption {
-    /// Where the job is kept [default: the one store in ./.temper].
-    #[arg(long, value_name = "DIR")]
-    store: Option<PathBuf>,
-}
-
 /// A store that is open for reading.
-pub(super) struct Source {
+pub(super) struct Store {
     reader: Reader,
     job: Job,
     path: PathBuf,
-}
-
-impl StoreOption {
-    /// Opens it.
-    pub(super) fn open(&self, shell: Shell) -> Result<Source, Failure> {
-        let path = match &self.store {
-            Some(path) => path.clone(),
-            None => only_store(Path::new(HOME))?,
-        };
-        shell.detail(&format!("looking at {}", path.display()));
-        let reader = Reader::open(&path).map_err(|error| match stores_in(&path).as_slice() {
-            [] => explain(error, &path),
-            // The folder above was meant.
-            inside => Failure::wrong_input(error).hint(format!("there are stores in it: {}", listed(inside))),
-        })?;
-        let job = validation::parse_job(&reader.meta().manifest)
-            .map_err(|errors| anyhow!("{}", errors.render("its manifest")))
-            .with_context(|| format!("the job of {} is not one that this temper takes", path.display()))?;
-        Ok(Source { reader, job, path })
-    }
 }
 
 fn only_store(home: &Path) -> Result<PathBuf, Failure> {
@@ -59,7 +31,7 @@ fn only_store(home: &Path) -> Result<PathBuf, Failure> {
     match (stores.pop(), stores.as_slice()) {
         (Some(store), []) => Ok(store),
         (None, _) => Err(Failure::wrong_input(anyhow!("there is no job in ./{}", home.display()))
-            .hint("temper run job.yaml makes one; or say where it is kept: --store DIR")),
+            .hint("temper run job.yaml makes one; --store DIR says where one is kept, a name or -n NAMESPACE that it is on a cluster")),
         (Some(last), _) => {
             stores.push(last);
             Err(Failure::wrong_input(anyhow!("there are {} jobs in ./{}", stores.len(), home.display()))
@@ -81,7 +53,31 @@ fn listed(stores: &[PathBuf]) -> String {
     stores.iter().map(|store| store.display().to_string()).collect::<Vec<_>>().join(" | ")
 }
 
-impl Source {
+impl Store {
+    /// Opens the one at `path`, or the only one there is.
+    pub(super) fn open(path: Option<&Path>, shell: Shell) -> Result<Self, Failure> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => only_store(Path::new(HOME))?,
+        };
+        shell.detail(&format!("looking at {}", path.display()));
+        let reader = Reader::open(&path).map_err(|error| match stores_in(&path).as_slice() {
+            [] => explain(error, &path),
+            // The folder above was meant.
+            inside => Failure::wrong_input(error).hint(format!("there are stores in it: {}", listed(inside))),
+        })?;
+        let job = validation::parse_job(&reader.meta().manifest)
+            .map_err(|errors| anyhow!("{}", errors.render("its manifest")))
+            .with_context(|| format!("the job of {} is not one that this temper takes", path.display()))?;
+        Ok(Self { reader, job, path })
+    }
+
+    /// Where the job of this name would be, if it is there.
+    pub(super) fn of_job(name: &str) -> Option<PathBuf> {
+        let path = Path::new(HOME).join(name);
+        path.join(FILE).is_file().then_some(path)
+    }
+
     /// As the user would name it.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -114,7 +110,7 @@ impl Source {
     }
 }
 
-fn now() -> Millis {
+pub(super) fn now() -> Millis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Millis(since.as_millis() as u64)
 }

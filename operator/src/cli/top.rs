@@ -1,6 +1,9 @@
 //! `temper top`.
 
+mod jobs;
+
 use std::{
+    borrow::Cow,
     io::Write,
     thread,
     time::{Duration, Instant},
@@ -8,29 +11,49 @@ use std::{
 
 use super::{
     Exit, Failure, Shell,
+    cluster::Unreachable,
+    look::{JobOption, Source},
     output::{Columns, Table},
     shell::style,
-    store::{Source, StoreOption},
     trials::{self, duration},
 };
 use crate::view::{JobState, JobView, TrialState, TrialView};
 
 /// Watch a job: progress, the trials that run, the best
 ///
-/// Refreshes until the job is over; Ctrl-C ends the watching, not the job. Where stdout is no terminal it prints once.
+/// Refreshes until the job is over; Ctrl-C ends the watching, not the job. Where stdout is no terminal it prints once. On
+/// a cluster, without a job: all jobs of the namespace.
 #[derive(clap::Args)]
 #[command(after_help = "\
 temper top
-temper top --interval 10 --store ./.temper/fashion")]
+temper top --interval 10 --store ./.temper/fashion
+# A job on a cluster, all jobs of a namespace, all jobs
+temper top fashion
+temper top -n research
+temper top -A")]
 pub(super) struct Top {
     #[command(flatten)]
-    store: StoreOption,
+    job: JobOption,
+    /// All jobs, of all namespaces.
+    #[arg(
+        short = 'A',
+        long,
+        conflicts_with_all = ["job", "namespace", "store"],
+        help_heading = "On a cluster"
+    )]
+    all_namespaces: bool,
     /// Seconds between two refreshes.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
     interval: f64,
     /// Print once.
     #[arg(long)]
     once: bool,
+}
+
+/// What is shown, and whether it will change.
+struct Picture {
+    text: Vec<u8>,
+    is_final: bool,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -53,35 +76,79 @@ const CLEAR_BELOW: &str = "\x1b[J";
 
 impl Top {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let source = self.store.open(shell)?;
+        if self.all_namespaces || (self.job.is_on_cluster(shell) && self.job.names_no_job()) {
+            let cluster = self.job.cluster.connect(shell)?;
+            return self.show(shell, |rows| {
+                let jobs = cluster.list(self.all_namespaces)?;
+                Ok(Picture {
+                    text: jobs::picture(&jobs, &cluster, self.all_namespaces, shell, rows)?,
+                    is_final: false,
+                })
+            });
+        }
+        let source = self.job.open(shell)?;
+        self.show(shell, |rows| {
+            let job = source.view()?;
+            let is_final = matches!(job.state, JobState::Complete | JobState::Failed);
+            Ok(Picture { text: picture(&source, &job, shell, rows)?, is_final })
+        })
+    }
+
+    /// Once, or again and again, in about so many rows.
+    fn show(
+        &self,
+        shell: Shell,
+        mut draw: impl FnMut(usize) -> Result<Picture, Failure>,
+    ) -> Result<Exit, Failure> {
         if self.once || !shell.out_is_terminal() {
-            let picture = picture(&source, &source.view()?, shell, usize::MAX)?;
+            let picture = draw(usize::MAX)?;
             let mut out = shell.out();
-            out.write_all(&picture)?;
+            out.write_all(&picture.text)?;
             out.flush()?;
             return Ok(Exit::Done);
         }
+        let mut shown: Option<Picture> = None;
         let mut clear = CLEAR;
         loop {
             let begin = Instant::now();
-            let job = source.view()?;
             let rows = shell.rows().unwrap_or(ROWS);
-            let picture = picture(&source, &job, shell, rows)?;
+            let (picture, trouble) = match (draw(rows), shown.take()) {
+                (Ok(picture), _) => (picture, None),
+                // An API server that restarts comes back.
+                (Err(failure), Some(shown)) if failure.is::<Unreachable>() => (shown, Some(failure)),
+                (Err(failure), _) => return Err(failure),
+            };
             let mut out = shell.out();
+            // Once everything is cleared, later pictures are written over the one before, without a flicker.
             write!(out, "{clear}{HOME}")?;
-            for line in String::from_utf8_lossy(&picture).lines().take(rows.saturating_sub(1)) {
+            clear = "";
+            for line in String::from_utf8_lossy(&picture.text).lines().take(rows.saturating_sub(2)) {
                 write!(out, "{line}{CLEAR_LINE}")?;
+            }
+            if let Some(trouble) = trouble {
+                let warning = style::WARNING;
+                write!(out, "{warning}not up to date{warning:#}: {trouble}; trying again{CLEAR_LINE}")?;
             }
             write!(out, "{CLEAR_BELOW}")?;
             out.flush()?;
-            clear = "";
-            if matches!(job.state, JobState::Complete | JobState::Failed) {
+            if picture.is_final {
                 return Ok(Exit::Done);
             }
-            // Reading a large store must not keep a core busy.
+            shown = Some(picture);
+            // Reading a large job must not keep a core busy.
             thread::sleep(Duration::from_secs_f64(self.interval).max(begin.elapsed() * 10));
         }
     }
+}
+
+/// A line of text; a part of it where it would take a second row of those there are.
+fn fitted(line: &str, shell: Shell, rows: usize) -> Cow<'_, str> {
+    let room = shell.columns().filter(|_| rows < usize::MAX).unwrap_or(usize::MAX);
+    if line.chars().count() <= room {
+        return line.into();
+    }
+    let kept: String = line.chars().take(room.saturating_sub(1)).collect();
+    format!("{kept}…").into()
 }
 
 /// Everything, in about so many rows.
@@ -93,8 +160,8 @@ fn picture(source: &Source, job: &JobView, shell: Shell, rows: usize) -> Result<
         state => format!("{state:?}").to_lowercase(),
     };
     writeln!(text, "{on}{}{on:#}  {state}, {}", job.name, duration(job.active_millis))?;
-    if let Some(message) = &job.message {
-        writeln!(text, "{message}")?;
+    for line in job.message.iter().flat_map(|message| message.lines()) {
+        writeln!(text, "{}", fitted(line, shell, rows))?;
     }
     writeln!(text, "{}  {}", bar(job), counted(job))?;
     let algorithm = job

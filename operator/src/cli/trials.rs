@@ -4,9 +4,9 @@ use temper_advisor::space::{Domain, Value};
 
 use super::{
     Exit, Failure, Shell,
+    look::JobOption,
     output::{Cell, Columns, MISSING, Output, Table},
     shell::style,
-    store::StoreOption,
 };
 use crate::{
     plot::brief,
@@ -23,10 +23,12 @@ temper trials
 # The ten best
 temper trials --sort result --limit 10
 temper trials --state failed -o wide
+# Of a job on a cluster
+temper trials fashion -n research
 temper trials -o json | jq '.[].metrics.accuracy'")]
 pub(super) struct Trials {
     #[command(flatten)]
-    store: StoreOption,
+    job: JobOption,
     #[command(flatten)]
     output: Output,
     /// Only trials in this state. Repeat it for more.
@@ -77,7 +79,7 @@ impl State {
 
 impl Trials {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let job = self.store.open(shell)?.view()?;
+        let job = self.job.open(shell)?.view()?;
         let mut trials: Vec<&TrialView> = job
             .trials
             .iter()

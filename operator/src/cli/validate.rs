@@ -3,20 +3,28 @@
 use std::{io, io::Write, path::PathBuf};
 
 use serde::Serialize;
-use temper_crds::validation::{self, Problem};
+use temper_crds::validation::{self, Errors, Problem};
 
-use super::{Exit, Failure, Shell, shell::style, source::Manifest};
+use super::{
+    Exit, Failure, Shell,
+    cluster::{ClusterOptions, Connection},
+    shell::style,
+    source::Manifest,
+};
 
 /// Check jobs, telling everything that is wrong with them
 ///
 /// Every problem with its place in the file, the field, what was given and what is allowed. The operator checks the
-/// same way. Exit code 2 when any job is wrong; warnings alone are no error.
+/// same way. Exit code 2 when any job is wrong; warnings alone are no error. With --server, what is right by itself is
+/// also sent to the cluster for a dry run, which checks it against quotas, admission policies and a job of that name.
 #[derive(clap::Args)]
 #[command(after_help = "\
 temper validate job.yaml
 # For editors and scripts
 temper validate -o json job.yaml
-helm template mychart | temper validate -")]
+helm template mychart | temper validate -
+# Would this cluster take it?
+temper validate --server -n research job.yaml")]
 pub(super) struct Validate {
     /// Files with a job each; - reads stdin.
     #[arg(required = true, value_name = "FILE")]
@@ -31,6 +39,11 @@ pub(super) struct Validate {
         hide_possible_values = true
     )]
     format: Format,
+    /// Ask the cluster too, by a dry run.
+    #[arg(long, help_heading = "On a cluster")]
+    server: bool,
+    #[command(flatten)]
+    cluster: ClusterOptions,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -56,8 +69,14 @@ struct Verdict {
 
 impl Validate {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let verdicts =
-            self.files.into_iter().map(|file| check(&Manifest::from(file))).collect::<Result<Vec<_>, _>>()?;
+        // Which cluster is meant says that one is.
+        let cluster =
+            (self.server || self.cluster.is_given()).then(|| self.cluster.connect(shell)).transpose()?;
+        let verdicts = self
+            .files
+            .into_iter()
+            .map(|file| check(&Manifest::from(file), cluster.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut out = shell.out();
         if self.format == Format::Json {
             serde_json::to_writer_pretty(&mut out, &verdicts).map_err(io::Error::from)?;
@@ -72,12 +91,22 @@ impl Validate {
     }
 }
 
-fn check(manifest: &Manifest) -> Result<Verdict, Failure> {
+fn check(manifest: &Manifest, cluster: Option<&Connection>) -> Result<Verdict, Failure> {
     let file = manifest.to_string();
     Ok(match validation::parse_job(&manifest.read()?) {
         Ok(job) => {
+            if let Some(message) = cluster.map(|cluster| cluster.refuses(&job)).transpose()?.flatten() {
+                let problem = Problem { path: String::new(), position: None, message };
+                let found = Errors { errors: vec![problem], warnings: job.warnings };
+                let text = found.render(&file);
+                let Errors { errors, warnings } = found;
+                return Ok(Verdict { valid: false, job: None, errors, warnings, text, file });
+            }
             let good = style::GOOD;
-            let mut text = format!("{file}: {good}valid{good:#} (job {})", job.name);
+            let by = cluster.map_or_else(String::new, |cluster| {
+                format!("; namespace {} takes it", cluster.namespace_of(&job))
+            });
+            let mut text = format!("{file}: {good}valid{good:#} (job {}{by})", job.name);
             if !job.warnings.is_empty() {
                 text = format!("{}\n{text}", validation::render_warnings(&job.warnings, &file));
             }

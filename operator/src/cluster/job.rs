@@ -23,7 +23,7 @@ use super::{
     observe::{self, PodEnd, PodView, Role, Standing},
     permissions::Permissions,
     pod::AgentImage,
-    recall,
+    read, recall,
     report::Report,
     status::{self, Troubles},
     workers::Workers,
@@ -186,7 +186,7 @@ impl Tended {
     }
 
     async fn read(&mut self) -> Result<(), Halt> {
-        let of_job = ListParams::default().fields(&format!("spec.job={}", self.key.name));
+        let of_job = read::of_job(&self.key);
         let trials: Api<Trial> = self.api();
         let histories: Api<TrialHistory> = self.api();
         let pods: Api<k8s_openapi::api::core::v1::Pod> = self.api();
@@ -195,12 +195,7 @@ impl Tended {
         let histories = writer.until_answered("list", "trialhistories", || histories.list(&of_job)).await?;
         let selected = ListParams::default().labels(&self.key.selector());
         let pods = writer.until_answered("list", "pods", || pods.list(&selected)).await?;
-        let owned = |owners: &Option<Vec<_>>| self.key.owns(owners.as_deref().unwrap_or_default());
-        let trials: Vec<Trial> =
-            trials.items.into_iter().filter(|trial| owned(&trial.metadata.owner_references)).collect();
-        let mut histories: Vec<TrialHistory> =
-            histories.items.into_iter().filter(|history| owned(&history.metadata.owner_references)).collect();
-        histories.sort_by_key(|history| history.spec.chunk);
+        let (trials, histories) = read::owned(&self.key, trials.items, histories.items);
         self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
         self.pods = pods.items.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();
 

@@ -8,6 +8,7 @@
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `status`: what the objects look like; pure
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
+//! - `read`, `logs`: what the objects say to whoever looks at a job
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
 
 mod begin;
@@ -16,12 +17,14 @@ mod fence;
 mod http;
 mod job;
 mod leader;
+mod logs;
 mod mailbox;
 mod metrics;
 mod names;
 mod observe;
 mod permissions;
 mod pod;
+mod read;
 mod recall;
 mod report;
 mod status;
@@ -42,7 +45,9 @@ use kube::{
 };
 use tokio::sync::Semaphore;
 
+pub use logs::{NoOutput, Output};
 pub use pod::AgentImage;
+pub use read::{Objects, Unreadable, trouble};
 
 use self::{
     fence::Fence, http::Probes, job::Shared, leader::Candidate, metrics::Metrics, permissions::Permissions,

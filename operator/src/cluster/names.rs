@@ -27,6 +27,8 @@ pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub(super) const TEMPER: &str = "temper";
 /// Field manager of all that the operator writes.
 pub(super) const MANAGER: &str = "temper-operator";
+/// Field manager of all that the agent of a pod writes.
+pub(super) const AGENT: &str = "temper-runner";
 
 /// Letters and digits that are never mistaken for each other and make no words, as Kubernetes' own suffixes.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -58,7 +60,12 @@ impl JobKey {
 
     /// The pod of one attempt.
     pub(super) fn pod(&self, index: TrialIndex, attempt: u32) -> String {
-        format!("{}-{attempt}", self.trial(index))
+        Self::pod_of(&self.trial(index), attempt)
+    }
+
+    /// The pod of one attempt at the trial of this name.
+    pub(super) fn pod_of(trial: &str, attempt: u32) -> String {
+        format!("{trial}-{attempt}")
     }
 
     /// A pod that runs one trial after another; `number` is never used twice.

@@ -24,6 +24,15 @@ impl Recalled {
         Self { state, reports: BTreeMap::new(), ended: None }
     }
 
+    /// A state that was read back from what is kept of its trials.
+    pub fn of(
+        state: plan::JobState,
+        reports: BTreeMap<TrialIndex, Vec<ReportView>>,
+        ended: Option<Millis>,
+    ) -> Self {
+        Self { state, reports, ended }
+    }
+
     /// Takes one recorded event in.
     pub fn apply(&mut self, at: Millis, event: &Event) {
         match event {

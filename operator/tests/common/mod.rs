@@ -11,6 +11,7 @@ pub(crate) struct Run {
     /// Exit code; -1 when a signal ended it.
     pub(crate) code: i32,
     /// All of it.
+    #[allow(dead_code, reason = "not every test program needs it")]
     pub(crate) stdout: String,
     /// All of it.
     pub(crate) stderr: String,
@@ -19,6 +20,7 @@ pub(crate) struct Run {
 impl Run {
     /// The same, when the exit code was 0.
     #[track_caller]
+    #[allow(dead_code, reason = "not every test program needs it")]
     pub(crate) fn success(self) -> Self {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self

@@ -101,6 +101,11 @@ impl Cluster {
         }
     }
 
+    /// What leads to it, as administrator.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// `kubectl`, as administrator.
     pub fn kubectl(&self, arguments: &[&str]) -> Command {
         let built = root().join("target/cluster/bin/kubectl");

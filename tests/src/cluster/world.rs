@@ -1,7 +1,9 @@
 //! A namespace of the cluster, with which a test does what people and faults do.
 
 use std::{
+    env,
     path::Path,
+    process::Output,
     thread,
     time::{Duration, Instant},
 };
@@ -24,6 +26,7 @@ use super::{
     Cluster, Job, Ledger, Operator,
     machine::{LONG, feed},
 };
+use crate::temper;
 
 /// One namespace; it goes with the value.
 pub struct World {
@@ -89,6 +92,31 @@ impl World {
     /// `kubectl` in this namespace; what it printed.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         self.cluster.must(&[&["--namespace", &self.namespace], arguments].concat())
+    }
+
+    /// `temper`, as a kubectl plugin, in this namespace; however it ends.
+    pub fn plugin(&self, arguments: &[&str]) -> Output {
+        let plugin = self.folder().join("kubectl-temper");
+        if !plugin.exists() {
+            let program = temper(&[]).get_program().to_owned();
+            std::os::unix::fs::symlink(&program, &plugin).unwrap_or_else(|error| panic!("{error}"));
+        }
+        let folders = env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.folder().to_owned()).chain(env::split_paths(&folders));
+        let folders = env::join_paths(folders).unwrap_or_else(|error| panic!("{error}"));
+        // kubectl hands a plugin's arguments on from its name.
+        let (command, rest) = arguments.split_at(1);
+        let mut kubectl = self.cluster.kubectl(&["temper"]);
+        kubectl.args(command).args(["--namespace", &self.namespace]).args(rest).env("PATH", folders);
+        kubectl.output().unwrap_or_else(|error| panic!("{kubectl:?}: {error}"))
+    }
+
+    /// What that printed, which must do well.
+    pub fn looks(&self, arguments: &[&str]) -> String {
+        let output = self.plugin(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl temper {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// `kubectl apply`.

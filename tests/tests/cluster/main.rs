@@ -9,6 +9,7 @@ mod examples;
 mod failures;
 mod lifecycle;
 mod obstacles;
+mod plugin;
 mod retention;
 mod reuse;
 mod runs;
