@@ -26,7 +26,7 @@ fn trials_beyond_the_retention_live_on_in_the_history_and_nothing_forgets_them()
     // Killed after something was put into the history.
     world.until("compacted", || world.histories("long").len(), |chunks| *chunks > 0);
     operator.kill();
-    let _operator = world.operator();
+    operator = world.operator();
     let first = world.completes("long");
     assert_eq!((first.trials.created, first.trials.completed), (30, 30));
     let (objects, kept) = indices(&world, "long");
@@ -36,7 +36,7 @@ fn trials_beyond_the_retention_live_on_in_the_history_and_nothing_forgets_them()
     assert_eq!(kept.iter().collect::<BTreeSet<_>>().len(), kept.len(), "none is kept twice: {kept:?}");
 
     // Another operator knows them all, and goes on from there.
-    drop(_operator);
+    operator.kill();
     let _operator = world.operator();
     world.change("long", &json!({"budget": {"maxTrials": 45}}));
     let second = world.status("long", "complete again", |status| {
