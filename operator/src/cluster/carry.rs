@@ -30,6 +30,8 @@ use crate::plan::{Action, Ending, Observation, Outcome, Phase};
 
 /// Requests made at once for one job.
 const AT_ONCE: usize = 32;
+/// Removals of a job's trials that go on at once.
+pub(super) const REMOVALS_AT_ONCE: u32 = 4;
 /// Longest wait before a pod that was refused is tried again.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// After its grace, a pod that was asked to end has this long before it is deleted.
@@ -340,18 +342,37 @@ impl Tended {
             .until_answered("create", "trialhistories", || histories.create(&params, &history))
             .await?;
         self.chunks += 1;
-        let indices: Vec<String> = trials.iter().map(ToString::to_string).collect();
-        let selector = format!("{JOB_UID}={},{INDEX} in ({})", self.key.uid, indices.join(","));
-        let selected = ListParams::default().labels(&selector);
-        let objects: Api<Trial> = self.api();
-        let params = DeleteParams::background();
-        self.shared
-            .writer
-            .until_answered("deletecollection", "trials", || objects.delete_collection(&params, &selected))
-            .await?;
+        self.remove(&trials).await;
         for index in &trials {
             self.climbed.remove(index);
         }
         Ok(())
+    }
+
+    /// Has the objects of trials removed that the history holds, with their pods. The API server deletes them one after
+    /// another, which takes seconds for some hundreds: the job goes on meanwhile, unless it gets too far ahead.
+    pub(super) async fn remove(&self, trials: &[TrialIndex]) {
+        // It is never closed.
+        let Ok(permit) = self.removals.clone().acquire_owned().await else { return };
+        let indices: Vec<String> = trials.iter().map(ToString::to_string).collect();
+        let selector = format!("{JOB_UID}={},{INDEX} in ({})", self.key.uid, indices.join(","));
+        let selected = ListParams::default().labels(&selector);
+        let objects: Api<Trial> = self.api();
+        let (writer, job) = (self.shared.writer.clone(), self.key.name.clone());
+        tokio::spawn(async move {
+            let params = DeleteParams::background();
+            let removed = writer
+                .until_answered("deletecollection", "trials", || objects.delete_collection(&params, &selected))
+                .await;
+            if let Err(refused) = removed {
+                tracing::warn!(job, %refused, "trials that are in the history keep their objects");
+            }
+            drop(permit);
+        });
+    }
+
+    /// Waits until all that was to be removed is.
+    pub(super) async fn removed(&self) {
+        drop(self.removals.acquire_many(REMOVALS_AT_ONCE).await);
     }
 }

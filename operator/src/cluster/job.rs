@@ -17,6 +17,7 @@ use temper_crds::{
 use tokio::sync::Semaphore;
 
 use super::{
+    carry::REMOVALS_AT_ONCE,
     mailbox::{Changes, Mailbox},
     metrics::Metrics,
     names::JobKey,
@@ -104,6 +105,8 @@ pub(super) struct Tended {
     /// When pods that were asked to end are deleted.
     pub(super) deadlines: BTreeMap<TrialIndex, Instant>,
     pub(super) chunks: u32,
+    /// Removals of trials that may go on at once.
+    pub(super) removals: Arc<Semaphore>,
     pub(super) report: Report,
 }
 
@@ -155,6 +158,7 @@ impl Tended {
             launches: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             chunks: 0,
+            removals: Arc::new(Semaphore::new(REMOVALS_AT_ONCE as usize)),
             report,
             shared,
             key,
@@ -203,6 +207,7 @@ impl Tended {
         let recorded = recall::recorded(&trials, &histories, &objectives);
         let resumed = recall::resumed(&self.object, now());
         self.state_mut().recall(recorded, resumed, now());
+        let mut in_history = Vec::new();
         for trial in trials {
             let index = TrialIndex(trial.spec.index);
             if !trial.spec.rungs.is_empty() {
@@ -210,7 +215,13 @@ impl Tended {
             }
             if self.state().trial(index).is_some_and(|known| known.outcome().is_none()) {
                 self.remember_written(index, &trial);
+            } else if !self.state().keeps(index) {
+                in_history.push(index);
             }
+        }
+        // The operator that put them there ended before they were removed.
+        if !in_history.is_empty() {
+            self.remove(&in_history).await;
         }
         if self.state().started().is_none() {
             self.observe(Observation::Opened);
@@ -279,6 +290,7 @@ impl Tended {
             let is_over = self.is_over();
             if is_over || self.state().is_suspended() {
                 self.dismiss_workers().await?;
+                self.removed().await;
             }
             let status = self.status();
             let next = self.report.write(status, is_over).await?;
