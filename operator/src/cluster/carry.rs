@@ -362,7 +362,9 @@ impl Tended {
         tokio::spawn(async move {
             let params = DeleteParams::background();
             let removed = writer
-                .until_answered("deletecollection", "trials", || objects.delete_collection(&params, &selected))
+                .until_answered("deletecollection", "trials", || {
+                    objects.delete_collection(&params, &selected)
+                })
                 .await;
             if let Err(refused) = removed {
                 tracing::warn!(job, %refused, "trials that are in the history keep their objects");
