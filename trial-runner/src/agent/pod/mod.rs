@@ -67,7 +67,8 @@ pub fn run_in_pod(kubeconfig: Option<&Path>) -> Result<u8, NoPod> {
     let mut waiting = Waiting::default();
     while let Some(assignment) = waiting.assignment(&mut link) {
         if is_worker {
-            eprintln!("{}", Beginning { trial: assignment.trial, attempt: assignment.attempt });
+            // On stdout: it ends the line that the attempt before may have left there without an end.
+            println!("{}", Beginning { trial: assignment.trial, attempt: assignment.attempt });
         }
         let ended = run(&assignment, &places, &mut waiting, &mut link);
         if is_worker {
