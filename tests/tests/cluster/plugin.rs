@@ -70,10 +70,10 @@ fn of_a_worker_s_log_only_the_trial_s_own_lines_are_printed() {
         let parameters = json!(world.trials("talks")[index].spec.parameters);
         parameters["x"].as_f64().unwrap()
     };
-    // A line without an end comes into the log with the next one, and that is the next trial's.
+    // A line without an end comes into the log with the next one, which is the next trial's and may come too late.
     let talked = talk(x(0));
     let (lines, _) = talked.rsplit_once('\n').unwrap();
-    assert_eq!(first.trim_end(), lines);
+    assert!([lines, talked.as_str()].contains(&first.trim_end()), "{first}");
     world.until(
         "at work on the last trial",
         || world.trials("talks"),
