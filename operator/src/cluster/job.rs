@@ -1,7 +1,7 @@
 //! One job's task: takes in what has changed, decides, writes what follows, and waits.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -12,16 +12,15 @@ use temper_crds::{
     Trial, TrialHistory, TrialSpec, TuningJob,
     job::{Job, PodPolicy},
     tuning_job::TuningJobStatus,
-    validation,
 };
 use tokio::sync::Semaphore;
 
 use super::{
     carry::REMOVALS_AT_ONCE,
-    mailbox::{Changes, Mailbox},
+    mailbox::Mailbox,
     metrics::Metrics,
     names::JobKey,
-    observe::{self, PodEnd, PodView, Role, Standing},
+    observe::{self, PodEnd, PodView, Standing},
     permissions::Permissions,
     pod::AgentImage,
     read, recall,
@@ -30,7 +29,7 @@ use super::{
     workers::Workers,
     writer::{Refused, Writer},
 };
-use crate::plan::{Action, Ending, Event, JobState, Millis, Observation, Phase, Rules, may_reopen, plan};
+use crate::plan::{Action, Event, JobState, Millis, Observation, plan};
 
 /// What all jobs share.
 pub(super) struct Shared {
@@ -365,163 +364,5 @@ impl Tended {
         self.shared.metrics.decided(algorithm, suggestions, began.elapsed());
         self.state = Some(state);
         Ok(actions)
-    }
-
-    async fn take_in(&mut self, changes: Changes) -> Result<(), Halt> {
-        if let Some(object) = changes.job {
-            if object.metadata.deletion_timestamp.is_some() {
-                return Err(Halt::Gone);
-            }
-            self.object = object;
-            self.take_changed_spec();
-        }
-        let mut ended = BTreeSet::new();
-        for (index, trial) in changes.trials {
-            let index = TrialIndex(index);
-            match trial {
-                Some(trial) => self.take_trial(index, &trial)?,
-                None => self.trial_deleted(index).await?,
-            }
-            ended.insert(index);
-        }
-        for (name, pod) in changes.pods {
-            self.take_pod(name, pod).await?;
-        }
-        Ok(())
-    }
-
-    /// The parts of the spec that may change while a job runs.
-    fn take_changed_spec(&mut self) {
-        let value = serde_json::to_value(&*self.object).unwrap_or_default();
-        match validation::parse_value(&value) {
-            Ok(job) => {
-                let rules = Rules::from(&job);
-                let state = self.state_mut();
-                if state.rules().budget != rules.budget {
-                    state.set_budget(rules.budget);
-                }
-                state.set_retention(rules.retention);
-                if may_reopen(state, now()) {
-                    self.observe(Observation::Reopened);
-                }
-                if self.state().is_suspended() != job.suspend && self.state().outcome().is_none() {
-                    self.observe(Observation::Suspended { suspended: job.suspend });
-                    let (reason, message) = if job.suspend {
-                        ("Suspended", "its trials are paused; set spec.suspend to false to go on")
-                    } else {
-                        ("Resumed", "its trials go on from their last checkpoints")
-                    };
-                    self.report.say("Normal", reason, message);
-                }
-                self.job = Arc::new(job);
-            }
-            Err(errors) => {
-                self.report.say("Warning", "Invalid", &format!("the change is not taken: {errors}"));
-            }
-        }
-    }
-
-    fn take_trial(&mut self, index: TrialIndex, trial: &Trial) -> Result<(), Halt> {
-        let Some(written) = self.written.get(&index) else { return Ok(()) };
-        if trial.metadata.uid.as_deref() != Some(&written.uid) {
-            return Ok(());
-        }
-        let generation = trial.metadata.generation.unwrap_or(0);
-        if generation > written.generation && trial.spec != written.spec {
-            return Err(Halt::Stale(format!("the spec of trial {index} was changed by somebody else")));
-        }
-        let Some(report) = trial.status.as_ref().and_then(|status| status.report.as_ref()) else {
-            return Ok(());
-        };
-        let Some(known) = self.state().trial(index) else { return Ok(()) };
-        let is_current = matches!(known.phase, Phase::Running { .. }) && known.attempts == report.attempt;
-        let pod = written.spec.pod.as_ref();
-        let is_believed = pod.is_some_and(|pod| {
-            let uid = pod.uid.as_ref().or(self.pods.get(&pod.name).map(|pod| &pod.uid));
-            pod.name == report.pod.name
-                && uid.is_none_or(|uid| report.pod.uid.as_ref().is_none_or(|it| it == uid))
-        });
-        if !is_current || !is_believed {
-            return Ok(());
-        }
-        for observation in observe::of_report(index, report, known, &self.state().rules().objectives.clone())
-        {
-            self.observe(observation);
-        }
-        Ok(())
-    }
-
-    /// Somebody deleted a Trial by hand. One that is not over is tried again; what is known of one that is over is kept
-    /// here, and put into the history with the others.
-    async fn trial_deleted(&mut self, index: TrialIndex) -> Result<(), Halt> {
-        let Some(known) = self.state().trial(index) else { return Ok(()) };
-        if known.outcome().is_some() {
-            if self.state().keeps(index) {
-                self.compact(vec![index]).await?;
-                self.state_mut().apply(now(), &Event::Decided(Action::Compact { trials: vec![index] }));
-            }
-            return Ok(());
-        }
-        let (attempt, is_running) = (known.attempts, matches!(known.phase, Phase::Running { .. }));
-        self.written.remove(&index);
-        if is_running {
-            let message = "its Trial object was deleted".to_owned();
-            self.observe(Observation::Ended { trial: index, attempt, ending: Ending::Disrupted { message } });
-        }
-        Ok(())
-    }
-
-    async fn take_pod(&mut self, name: String, pod: Option<PodView>) -> Result<(), Halt> {
-        let before = match &pod {
-            Some(pod) => self.pods.insert(name.clone(), pod.clone()),
-            None => self.pods.remove(&name),
-        };
-        let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return Ok(()) };
-        let end = match pod.map(|pod| pod.standing) {
-            Some(Standing::Over(end)) => end,
-            Some(_) => return Ok(()),
-            None => match before.map(|before| before.standing) {
-                // Its end was taken in before it was removed.
-                Some(Standing::Over(_)) => return Ok(()),
-                _ => PodEnd::Disrupted("its pod was deleted".to_owned()),
-            },
-        };
-        let index = match role {
-            Role::Attempt(index) => Some(index),
-            Role::Worker(_) => self.workers.gone(&name),
-        };
-        let runs_here = |index: &TrialIndex| {
-            self.written
-                .get(index)
-                .and_then(|written| written.spec.pod.as_ref())
-                .is_some_and(|pod| pod.name == name)
-        };
-        match index.filter(runs_here) {
-            Some(index) => self.pod_ended(index, end).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The pod of a running trial ended: it may have said how it went, and the word be still on its way.
-    async fn pod_ended(&mut self, index: TrialIndex, end: PodEnd) -> Result<(), Halt> {
-        let Some(known) = self.state().trial(index) else { return Ok(()) };
-        if !matches!(known.phase, Phase::Running { .. }) {
-            return Ok(());
-        }
-        let attempt = known.attempts;
-        let trials: Api<Trial> = self.api();
-        let name = self.key.trial(index);
-        let found = self.shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
-        if let Some(trial) = found {
-            self.take_trial(index, &trial)?;
-        }
-        let still_runs = self
-            .state()
-            .trial(index)
-            .is_some_and(|known| matches!(known.phase, Phase::Running { .. }) && known.attempts == attempt);
-        if still_runs {
-            self.observe(Observation::Ended { trial: index, attempt, ending: end.ending() });
-        }
-        Ok(())
     }
 }

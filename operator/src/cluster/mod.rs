@@ -4,7 +4,7 @@
 //! watches ──► mailboxes ──► one task a job: take in ──► plan (on a thread of its own) ──► requests ──► status
 //! ```
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
-//! - `job`: one job's task; `carry`, `begin`: what was decided, as requests; `report`: its status and events
+//! - `job`: one job's task; `take`: what it takes in; `carry`, `begin`: what was decided, as requests; `report`: its status and events
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `status`: what the objects look like; pure
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
@@ -28,6 +28,7 @@ mod read;
 mod recall;
 mod report;
 mod status;
+mod take;
 mod tasks;
 #[cfg(test)]
 mod tests;
