@@ -22,10 +22,11 @@ for folder in target/cluster/bin target/tools; do
         exit 0
     fi
 done
-command -v go >/dev/null || {
-    echo "$1 is not here, and there is no Go to build it with (https://go.dev/dl)" >&2
+go=$(scripts/go.sh) || {
+    echo "$1 is not here, and there is no Go to build it with" >&2
     exit 3
 }
+PATH=$(dirname "$go"):$PATH
 echo "building $module, once" >&2
 # In its own folder, where its `replace` directives hold; `go install` refuses them.
 source=$(cd / && go mod download -json "$module" | sed -n 's/^.*"Dir": "\(.*\)",*$/\1/p')

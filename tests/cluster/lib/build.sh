@@ -10,7 +10,9 @@ KUBECONFORM=v0.8.0
 cached() {
     local stamp=$BIN/.$1 key=$2
     [ "$(cat "$stamp" 2>/dev/null)" != "$key" ] || return 0
-    command -v go >/dev/null || die "there is no go here; install Go first (https://go.dev/dl)"
+    local go
+    go=$("$HERE/../../scripts/go.sh") || die "there is no Go to build $1 with"
+    PATH=$(dirname "$go"):$PATH
     echo "building $1" >&2
     mkdir -p "$BIN"
     rm -f "$stamp"
