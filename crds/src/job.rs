@@ -60,10 +60,7 @@ pub struct Objective {
 impl Objective {
     /// The metric as a loss: smaller is better.
     pub fn loss(&self, value: f64) -> f64 {
-        match self.goal {
-            Goal::Minimize => value,
-            Goal::Maximize => -value,
-        }
+        self.goal.loss(value)
     }
 
     /// The metric that a loss stands for; the inverse of [`Objective::loss`].
@@ -130,6 +127,8 @@ pub struct Template {
 impl Template {
     /// Name of the container that trains, if there is one of that name; otherwise the first does.
     pub const CONTAINER: &'static str = "trial";
+    /// Kubernetes' own default.
+    pub const DEFAULT_GRACE_SECONDS: u64 = 30;
 
     /// `None` when there is no container, or the one that trains has no command.
     pub fn new(pod: PodTemplateSpec) -> Option<Self> {
@@ -152,6 +151,12 @@ impl Template {
     /// The container that trains.
     pub fn container(&self) -> &Container {
         &self.container
+    }
+
+    /// Seconds that the pod has to end in once it is asked to.
+    pub fn grace_seconds(&self) -> u64 {
+        let own = self.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
+        own.map_or(Self::DEFAULT_GRACE_SECONDS, |seconds| u64::try_from(seconds).unwrap_or(0))
     }
 
     /// What it runs: command followed by args, at least one word, as written (`$(PARAM_x)` not yet replaced).

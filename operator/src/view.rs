@@ -14,6 +14,7 @@ use temper_advisor::{
 };
 
 pub use recall::{Recalled, counts_view, trial_view};
+pub use temper_crds::job::Goal;
 
 /// A job and all its trials.
 #[derive(Clone, Debug, Serialize)]
@@ -97,16 +98,6 @@ pub struct ObjectiveView {
     pub target: Option<f64>,
 }
 
-/// Which way an objective improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Goal {
-    /// Smaller is better.
-    Minimize,
-    /// Larger is better.
-    Maximize,
-}
-
 impl ObjectiveView {
     /// Whether the metric's value `left` is better than `right`.
     pub fn better(&self, left: f64, right: f64) -> bool {
@@ -115,10 +106,7 @@ impl ObjectiveView {
 
     /// The value, or its negative: smaller is better.
     pub fn loss(&self, value: f64) -> f64 {
-        match self.goal {
-            Goal::Minimize => value,
-            Goal::Maximize => -value,
-        }
+        self.goal.loss(value)
     }
 }
 

@@ -40,6 +40,16 @@ pub enum Goal {
     Maximize,
 }
 
+impl Goal {
+    /// A value as a loss, of which smaller is better; and a loss as the value that it stands for.
+    pub fn loss(self, value: f64) -> f64 {
+        match self {
+            Self::Minimize => value,
+            Self::Maximize => -value,
+        }
+    }
+}
+
 /// Which of a trial's reports is its result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

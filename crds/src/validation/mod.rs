@@ -21,7 +21,7 @@ use temper_advisor::suggest::did_you_mean;
 
 pub use problem::{Errors, Position, Problem, render_warnings};
 
-use crate::{API_VERSION, GROUP, job::Job};
+use crate::{API_VERSION, GROUP, TuningJob, job::Job};
 use yaml::{Document, Places};
 
 const KIND: &str = "TuningJob";
@@ -60,6 +60,16 @@ pub fn parse_value(value: &Value) -> Result<Job, Errors> {
         Some(job) if errors.is_empty() => Ok(Job { warnings, ..job }),
         _ => Err(Errors { errors, warnings }),
     }
+}
+
+/// The same, of an object that was read already.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn parse_object(object: &TuningJob) -> Result<Job, Errors> {
+    let value = serde_json::to_value(object)
+        .map_err(|error| Errors::one(Problem::new("", format!("it cannot be written as JSON: {error}"))))?;
+    parse_value(&value)
 }
 
 /// The document that is a `TuningJob`; others are passed over.

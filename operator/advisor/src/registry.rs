@@ -43,6 +43,17 @@ impl<Build> Registration<Build> {
 #[serde(deny_unknown_fields)]
 pub struct NoOptions {}
 
+/// Options that count something must count at least one; each is given with whether it is 0.
+///
+/// # Errors
+/// Every field that is 0.
+pub fn no_zeros<'a>(counts: impl IntoIterator<Item = (&'a str, bool)>) -> Result<(), Vec<Invalid>> {
+    let zeros = counts.into_iter().filter(|(_, is_zero)| *is_zero);
+    let wrong: Vec<Invalid> =
+        zeros.map(|(field, _)| Invalid::new(field, "must be at least 1, not 0")).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
 /// Reads an algorithm's options.
 ///
 /// # Errors

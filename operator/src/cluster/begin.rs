@@ -4,18 +4,16 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api,
-    api::{Patch, PatchParams, PostParams},
-};
+use kube::{Api, api::Patch};
 use serde_json::json;
 use temper_advisor::TrialIndex;
 use temper_crds::{Trial, TrialSpec, job::Job, trial::PodReference};
 
 use super::{
     job::{Shared, Written},
-    names::{JobKey, MANAGER},
+    names::JobKey,
     observe::PodView,
+    ours,
     pod::{self, Purpose},
     trial,
     writer::Refused,
@@ -100,14 +98,6 @@ impl Begin {
     }
 }
 
-fn written(trial: &Trial) -> Written {
-    Written {
-        uid: trial.metadata.uid.clone().unwrap_or_default(),
-        generation: trial.metadata.generation.unwrap_or(0),
-        spec: trial.spec.clone(),
-    }
-}
-
 async fn make_trial(
     shared: &Shared,
     key: &JobKey,
@@ -116,16 +106,16 @@ async fn make_trial(
 ) -> Result<Written, Refused> {
     let object = trial::object(key, index, intended.clone());
     let trials: Api<Trial> = Api::namespaced(shared.client.clone(), &key.namespace);
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let params = ours::post();
     let made = shared.writer.until_answered("create", "trials", || trials.create(&params, &object)).await;
     match made {
-        Ok(made) => Ok(written(&made)),
+        Ok(made) => Ok(Written::of(&made)),
         // The answer to an earlier request of ours was lost, or somebody else decided the same.
         Err(refused) if refused.code() == Some(409) => {
             let name = key.trial(index);
             let found = shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
             match found {
-                Some(found) if found.spec == *intended => Ok(written(&found)),
+                Some(found) if found.spec == *intended => Ok(Written::of(&found)),
                 _ => Err(refused),
             }
         }
@@ -145,16 +135,16 @@ async fn change_trial(
     let steps = serde_json::from_value(steps).map_err(|error| Refused::Impossible(error.to_string()))?;
     let patch: Patch<()> = Patch::Json(steps);
     let trials: Api<Trial> = Api::namespaced(shared.client.clone(), &key.namespace);
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let params = ours::patch();
     let name = key.trial(index);
     let changed =
         shared.writer.until_answered("patch", "trials", || trials.patch(&name, &params, &patch)).await;
     match changed {
-        Ok(changed) => Ok(written(&changed)),
+        Ok(changed) => Ok(Written::of(&changed)),
         Err(refused) if refused.is_stale() && !refused.is_not_found() => {
             let found = shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
             match found {
-                Some(found) if found.spec == *intended => Ok(written(&found)),
+                Some(found) if found.spec == *intended => Ok(Written::of(&found)),
                 _ => Err(refused),
             }
         }
@@ -172,7 +162,7 @@ async fn make_pod(
     let pod = pod::pod(key, job, rungs, &shared.agent, purpose)
         .map_err(|error| Refused::Impossible(error.to_string()))?;
     let pods: Api<Pod> = Api::namespaced(shared.client.clone(), &key.namespace);
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let params = ours::post();
     let made = match shared.writer.until_answered("create", "pods", || pods.create(&params, &pod)).await {
         Err(refused) if refused.code() == Some(409) => {
             let name = pod.metadata.name.clone().unwrap_or_default();
@@ -184,8 +174,7 @@ async fn make_pod(
                 // Somebody took its labels away, and so hid it from the watch.
                 Some(found) if owner(&found) == owner(&pod) => {
                     let labels = Patch::Merge(json!({"metadata": {"labels": pod.metadata.labels}}));
-                    let params =
-                        PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+                    let params = ours::patch();
                     shared
                         .writer
                         .until_answered("patch", "pods", || pods.patch(&name, &params, &labels))

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,7 +9,8 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
-    api::{DeleteParams, ListParams, PostParams, Preconditions},
+    api::{DeleteParams, ListParams},
+    runtime::events::EventType,
 };
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
@@ -21,9 +21,9 @@ use temper_crds::{
 use super::{
     begin::{Begin, Begun, Stage},
     job::{Halt, Launch, Tended},
-    names::{INDEX, JOB_UID, MANAGER},
+    names::{INDEX, JOB_UID},
     observe::{PodView, Standing, Trouble},
-    trial,
+    ours, trial,
     writer::Refused,
 };
 use crate::plan::{Action, Ending, Observation, Outcome, Phase};
@@ -56,8 +56,11 @@ impl Tended {
                 }
                 Action::Compact { trials } => self.compact(trials).await?,
                 Action::Finish(outcome) => {
-                    let (kind, reason) =
-                        if outcome.succeeded { ("Normal", "Complete") } else { ("Warning", "Failed") };
+                    let (kind, reason) = if outcome.succeeded {
+                        (EventType::Normal, "Complete")
+                    } else {
+                        (EventType::Warning, "Failed")
+                    };
                     self.report.say(kind, reason, &outcome.message);
                 }
             }
@@ -122,7 +125,7 @@ impl Tended {
 
     async fn make(&mut self, begins: Vec<Begin>) -> Result<(), Halt> {
         let (shared, key, job) = (self.shared.clone(), self.key.clone(), self.job.clone());
-        let rungs: Arc<[u64]> = self.rungs.clone().into();
+        let rungs = self.rungs.clone();
         let mut begun = stream::iter(begins)
             .map(|begin| begin.carry_out(shared.clone(), key.clone(), job.clone(), rungs.clone()))
             .buffer_unordered(AT_ONCE);
@@ -186,15 +189,7 @@ impl Tended {
 
     /// Tells the pods of trials what is wanted of them. A pod that does not run yet has nobody to tell.
     async fn ask(&mut self, asked: Vec<(TrialIndex, Desired, &'static str)>) -> Result<(), Halt> {
-        let grace = self
-            .job
-            .trial
-            .template
-            .pod()
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.termination_grace_period_seconds);
-        let patience = Duration::from_secs(u64::try_from(grace.unwrap_or(30)).unwrap_or(30)) + PATIENCE;
+        let patience = Duration::from_secs(self.job.trial.template.grace_seconds()) + PATIENCE;
         let mut changes = Vec::new();
         for (index, desired, reason) in asked {
             let Some(before) = self.written.get(&index).cloned() else { continue };
@@ -213,8 +208,7 @@ impl Tended {
                 continue;
             }
             let attempt = known.attempts;
-            let pod = self.written.get(&index).and_then(|written| written.spec.pod.clone());
-            let waiting = pod.as_ref().and_then(|pod| self.pods.get(&pod.name));
+            let waiting = self.pod_of(index);
             match waiting.map(|pod| (&pod.standing, pod.is_leaving)) {
                 // Not made, or not to be made: it ends here.
                 None if !self.is_reused() => {
@@ -238,10 +232,9 @@ impl Tended {
             self.deadlines.iter().filter(|(_, at)| **at <= Instant::now()).map(|(index, _)| *index).collect();
         for index in late {
             self.deadlines.remove(&index);
-            let pod = self.written.get(&index).and_then(|written| written.spec.pod.as_ref());
-            if let Some(pod) = pod.and_then(|pod| self.pods.get(&pod.name)).cloned() {
+            if let Some(pod) = self.pod_of(index).cloned() {
                 self.report.say(
-                    "Warning",
+                    EventType::Warning,
                     "PodDoesNotEnd",
                     &format!("pod {} was asked to end and did not; it is deleted", pod.name),
                 );
@@ -269,7 +262,7 @@ impl Tended {
             // The first few, and then ever fewer: a flood tells no more.
             if failed.is_power_of_two() {
                 let message = format!("trial {index} ({failed} so far): {message}");
-                self.report.say("Warning", "TrialFailed", &message);
+                self.report.say(EventType::Warning, "TrialFailed", &message);
             }
         }
         if self.is_reused() {
@@ -300,11 +293,7 @@ impl Tended {
 
     async fn delete_pod(&self, pod: &PodView) -> Result<(), Halt> {
         let pods: Api<Pod> = self.api();
-        // That pod, and not another that has its name by now.
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: Some(pod.uid.clone()), resource_version: None }),
-            ..DeleteParams::default()
-        };
+        let params = ours::only(&pod.uid, DeleteParams::default());
         let deleted =
             self.shared.writer.until_answered("delete", "pods", || pods.delete(&pod.name, &params)).await;
         match deleted {
@@ -335,7 +324,7 @@ impl Tended {
         history.metadata.namespace = Some(self.key.namespace.clone());
         history.metadata.labels = Some(self.key.labels());
         history.metadata.owner_references = Some(vec![self.key.owner()]);
-        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let params = ours::post();
         let histories: Api<TrialHistory> = self.api();
         self.shared
             .writer

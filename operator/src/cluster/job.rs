@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use kube::{Api, Client, api::ListParams, runtime::events::Recorder};
+use kube::{
+    Api, Client,
+    api::ListParams,
+    runtime::events::{EventType, Recorder},
+};
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
     Trial, TrialHistory, TrialSpec, TuningJob,
@@ -22,7 +26,7 @@ use super::{
     names::JobKey,
     observe::{self, PodEnd, PodView, Standing},
     permissions::Permissions,
-    pod::AgentImage,
+    pod::{self, AgentImage},
     read, recall,
     report::Report,
     status::{self, Troubles},
@@ -84,6 +88,16 @@ pub(super) struct Written {
     pub(super) spec: TrialSpec,
 }
 
+impl Written {
+    pub(super) fn of(trial: &Trial) -> Self {
+        Self {
+            uid: trial.metadata.uid.clone().unwrap_or_default(),
+            generation: trial.metadata.generation.unwrap_or(0),
+            spec: trial.spec.clone(),
+        }
+    }
+}
+
 /// A job that is being tended.
 pub(super) struct Tended {
     pub(super) shared: Arc<Shared>,
@@ -93,7 +107,7 @@ pub(super) struct Tended {
     pub(super) job: Arc<Job>,
     /// Out for a decision for moments only.
     pub(super) state: Option<Box<JobState>>,
-    pub(super) rungs: Vec<u64>,
+    pub(super) rungs: Arc<[u64]>,
     /// Of trials that are not over.
     pub(super) written: BTreeMap<TrialIndex, Written>,
     /// Rungs of those that went through some: what compaction keeps.
@@ -135,6 +149,12 @@ impl Tended {
         self.job.trial.pod_policy == PodPolicy::Reuse
     }
 
+    /// The pod that a trial's object names, where it is there.
+    pub(super) fn pod_of(&self, index: TrialIndex) -> Option<&PodView> {
+        let pod = self.written.get(&index)?.spec.pod.as_ref()?;
+        self.pods.get(&pod.name)
+    }
+
     /// Reads everything of the job, which is right and not over (or may go on).
     pub(super) async fn open(
         shared: Arc<Shared>,
@@ -165,11 +185,7 @@ impl Tended {
             object,
         };
         // What comes in from here on is newer than what is read now.
-        let service_account =
-            tended.job.trial.template.pod().spec.as_ref().and_then(|spec| spec.service_account_name.clone());
-        let service_account = service_account
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| tended.shared.agent.service_account.clone());
+        let service_account = pod::service_account(&tended.job, &tended.shared.agent).to_owned();
         let shared = tended.shared.clone();
         let granted =
             shared.permissions.grant(&shared.client, &shared.writer, &tended.key.namespace, &service_account);
@@ -179,7 +195,7 @@ impl Tended {
             }
             // The pods' own failures would say it less well; the job goes on for those who granted it themselves.
             tended.report.say(
-                "Warning",
+                EventType::Warning,
                 "CannotGrant",
                 &format!("trial pods may be unable to report: {refused}"),
             );
@@ -202,8 +218,7 @@ impl Tended {
         self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
         self.pods = pods.items.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();
 
-        let objectives = self.state().rules().objectives.clone();
-        let recorded = recall::recorded(&trials, &histories, &objectives);
+        let recorded = recall::recorded(&trials, &histories, &self.state().rules().objectives);
         let resumed = recall::resumed(&self.object, now());
         self.state_mut().recall(recorded, resumed, now());
         let mut in_history = Vec::new();
@@ -213,7 +228,7 @@ impl Tended {
                 self.climbed.insert(index, trial.spec.rungs.clone());
             }
             if self.state().trial(index).is_some_and(|known| known.outcome().is_none()) {
-                self.remember_written(index, &trial);
+                self.written.insert(index, Written::of(&trial));
             } else if !self.state().keeps(index) {
                 in_history.push(index);
             }
@@ -228,12 +243,6 @@ impl Tended {
         self.take_changed_spec();
         self.workers = Workers::of(self.pods.values(), &self.written, self.state());
         self.find_lost_pods().await
-    }
-
-    pub(super) fn remember_written(&mut self, index: TrialIndex, trial: &Trial) {
-        let uid = trial.metadata.uid.clone().unwrap_or_default();
-        let generation = trial.metadata.generation.unwrap_or(0);
-        self.written.insert(index, Written { uid, generation, spec: trial.spec.clone() });
     }
 
     /// What happened to the pods of running trials while nobody looked.
@@ -322,9 +331,8 @@ impl Tended {
             launch.trouble.iter().for_each(|trouble| add(trouble, *index));
         }
         for index in self.state().running() {
-            let pod = self.written.get(&index).and_then(|written| written.spec.pod.as_ref());
             if let Some(PodView { standing: Standing::Waiting { trouble: Some(trouble) }, .. }) =
-                pod.and_then(|pod| self.pods.get(&pod.name))
+                self.pod_of(index)
             {
                 add(trouble, index);
             }

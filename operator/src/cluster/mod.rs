@@ -6,7 +6,7 @@
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
 //! - `job`: one job's task; `take`: what it takes in; `carry`, `begin`: what was decided, as requests; `report`: its status and events
 //! - `recall`: a job's state from its objects, when an operator takes it up
-//! - `names`, `trial`, `pod`, `status`: what the objects look like; pure
+//! - `names`, `trial`, `pod`, `status`, `ours`: what the objects and the requests look like; pure
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
 //! - `read`, `logs`: what the objects say to whoever looks at a job
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
@@ -22,6 +22,7 @@ mod mailbox;
 mod metrics;
 mod names;
 mod observe;
+mod ours;
 mod permissions;
 mod pod;
 mod read;

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::trial::{ReportState, TrialReport};
+use temper_runner::agent::protocol::FailureReason;
 
 use super::names::{INDEX, WORKER};
 use crate::plan::{self, Ending, Objective, Observation};
@@ -19,21 +20,10 @@ pub(super) fn of_report(
 ) -> Vec<Observation> {
     let attempt = report.attempt;
     let mut seen: Vec<Observation> = Vec::new();
-    for point in &report.series {
-        let Some(resource) = Resource::new(point.resource) else { continue };
-        if known.reached.is_some_and(|reached| resource <= reached) {
-            continue;
+    for (resource, metrics) in reports(report, objectives) {
+        if known.reached.is_none_or(|reached| resource > reached) {
+            seen.push(Observation::Reported { trial: index, attempt, resource, metrics });
         }
-        let metrics: BTreeMap<String, f64> = if report.resource == Some(point.resource) {
-            report.latest.clone()
-        } else {
-            objectives
-                .iter()
-                .map(|objective| objective.metric.clone())
-                .zip(point.objectives.iter().copied())
-                .collect()
-        };
-        seen.push(Observation::Reported { trial: index, attempt, resource, metrics });
     }
     if let Some(checkpoint) = &report.checkpoint
         && known.checkpoint.as_ref().is_none_or(|known| known.uri != checkpoint.uri)
@@ -55,14 +45,31 @@ pub(super) fn ending(report: &TrialReport) -> Option<Ending> {
         ReportState::Failed => {
             let reason = report.reason.clone().unwrap_or_else(|| "Failed".to_owned());
             let message = report.message.clone().unwrap_or_else(|| "it did not say why".to_owned());
-            Ending::Failed { retryable: is_retryable(&reason), reason, message }
+            let retryable = FailureReason::parse(&reason).is_none_or(FailureReason::is_retryable);
+            Ending::Failed { reason, message, retryable }
         }
     })
 }
 
-/// Whether another attempt could end otherwise: not where the command is wrong, or the configuration.
-fn is_retryable(reason: &str) -> bool {
-    !matches!(reason, "CannotStart" | "BadCheckpoint" | "Diverged" | "NoMetric")
+/// What a report says of each point of its series, in order.
+pub(super) fn reports(
+    report: &TrialReport,
+    objectives: &[Objective],
+) -> Vec<(Resource, BTreeMap<String, f64>)> {
+    let names = || objectives.iter().map(|objective| objective.metric.clone());
+    report
+        .series
+        .iter()
+        .filter_map(|point| {
+            let resource = Resource::new(point.resource)?;
+            let metrics = if report.resource == Some(point.resource) {
+                report.latest.clone()
+            } else {
+                names().zip(point.objectives.iter().copied()).collect()
+            };
+            Some((resource, metrics))
+        })
+        .collect()
 }
 
 /// What matters of a pod.

@@ -31,10 +31,8 @@ const CREDENTIALS: &str = "/temper-credentials";
 const AGENT_USER: i64 = 65_532;
 /// Annotation: whose logs `kubectl logs` shows.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
-/// Kubernetes' own default, in seconds.
-const DEFAULT_GRACE: i64 = 30;
 /// Of a pod's grace, what the agent keeps for its last words, in seconds.
-const LAST_WORDS: i64 = 2;
+const LAST_WORDS: u64 = 2;
 
 /// What the operator puts into every pod, whatever the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +97,7 @@ pub(super) fn pod(
             (key.worker(*number), key.owner())
         }
     };
-    let orders = orders(key, job, rungs, &spec, purpose).to_variable()?;
+    let orders = orders(key, job, rungs, purpose).to_variable()?;
     install(&mut spec, job, agent, &orders);
     Ok(Pod {
         metadata: ObjectMeta {
@@ -113,14 +111,20 @@ pub(super) fn pod(
     })
 }
 
+/// The service account that the pods of a job run as.
+pub(super) fn service_account<'a>(job: &'a Job, agent: &'a AgentImage) -> &'a str {
+    let own = job.trial.template.pod().spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
+    own.filter(|name| !name.is_empty()).unwrap_or(&agent.service_account)
+}
+
 /// Name of the claim, and the path below it, of `pvc://claim/path`.
 fn claim(uri: &str) -> Option<&str> {
     uri.strip_prefix("pvc://").map(|rest| rest.split('/').next().unwrap_or(rest))
 }
 
-fn orders(key: &JobKey, job: &Job, rungs: &[u64], spec: &PodSpec, purpose: &Purpose<'_>) -> PodOrders {
+fn orders(key: &JobKey, job: &Job, rungs: &[u64], purpose: &Purpose<'_>) -> PodOrders {
     let container = job.trial.template.container();
-    let grace = spec.termination_grace_period_seconds.unwrap_or(DEFAULT_GRACE);
+    let grace = job.trial.template.grace_seconds();
     let policies = job.policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let policies =
         (!policies.is_empty()).then(|| Variable { name: "TEMPER_POLICIES".to_owned(), value: policies });
@@ -149,7 +153,7 @@ fn orders(key: &JobKey, job: &Job, rungs: &[u64], spec: &PodSpec, purpose: &Purp
             // Two jobs may share a place: each has its own folder in it.
             checkpoints: checkpoints
                 .map(|checkpoints| format!("{}/{}", checkpoints.uri.trim_end_matches('/'), key.uid)),
-            grace_seconds: (grace - LAST_WORDS).max(1) as f64,
+            grace_seconds: grace.saturating_sub(LAST_WORDS).max(1) as f64,
             dir: format!("{HOME}/attempts").into(),
             ..Assignment::default()
         },
@@ -175,9 +179,7 @@ fn goal(goal: job::Goal) -> Goal {
 /// Puts the agent around the training container.
 fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, orders: &str) {
     spec.restart_policy = Some("Never".to_owned());
-    if spec.service_account_name.as_deref().is_none_or(str::is_empty) {
-        spec.service_account_name = Some(agent.service_account.clone());
-    }
+    spec.service_account_name = Some(service_account(job, agent).to_owned());
     // The agent speaks for the pod.
     spec.automount_service_account_token = Some(true);
     let home = mount("temper", HOME, false);

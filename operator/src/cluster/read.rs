@@ -38,9 +38,6 @@ pub enum Unreadable {
     /// Its search or scheduler cannot be built.
     #[error("{0}")]
     Settings(String),
-    /// It cannot be taken apart.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
 }
 
 impl Objects {
@@ -112,7 +109,7 @@ pub(super) fn owned(
 /// # Errors
 /// [`Unreadable::Spec`].
 pub(super) fn parsed(object: &TuningJob) -> Result<Job, Unreadable> {
-    validation::parse_value(&serde_json::to_value(object)?).map_err(Unreadable::Spec)
+    validation::parse_object(object).map_err(Unreadable::Spec)
 }
 
 /// When the agent last wrote the trial's report: the API server keeps it, to the second, and nothing else does.

@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// Tells people something, as an event of the job. Nothing depends on it.
-    pub(super) fn say(&self, kind: &str, reason: &str, message: &str) {
+    pub(super) fn say(&self, kind: EventType, reason: &str, message: &str) {
         let JobKey { namespace, name, uid } = &self.key;
         tracing::info!(namespace, job = name, reason, message, "said of a job");
         let object = ObjectReference {
@@ -61,7 +61,7 @@ impl Report {
             ..ObjectReference::default()
         };
         let event = Event {
-            type_: if kind == "Warning" { EventType::Warning } else { EventType::Normal },
+            type_: kind,
             reason: reason.to_owned(),
             // The API's own bound.
             note: Some(message.chars().take(1_000).collect()),

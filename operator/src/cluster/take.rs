@@ -1,8 +1,8 @@
 //! Takes in what has changed of a job: its spec, its trials' objects, its pods.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use kube::Api;
+use kube::{Api, runtime::events::EventType};
 use temper_advisor::TrialIndex;
 use temper_crds::{Trial, validation};
 
@@ -22,14 +22,12 @@ impl Tended {
             self.object = object;
             self.take_changed_spec();
         }
-        let mut ended = BTreeSet::new();
         for (index, trial) in changes.trials {
             let index = TrialIndex(index);
             match trial {
                 Some(trial) => self.take_trial(index, &trial)?,
                 None => self.trial_deleted(index).await?,
             }
-            ended.insert(index);
         }
         for (name, pod) in changes.pods {
             self.take_pod(name, pod).await?;
@@ -39,8 +37,7 @@ impl Tended {
 
     /// The parts of the spec that may change while a job runs.
     pub(super) fn take_changed_spec(&mut self) {
-        let value = serde_json::to_value(&*self.object).unwrap_or_default();
-        match validation::parse_value(&value) {
+        match validation::parse_object(&self.object) {
             Ok(job) => {
                 let rules = Rules::from(&job);
                 let state = self.state_mut();
@@ -58,12 +55,12 @@ impl Tended {
                     } else {
                         ("Resumed", "its trials go on from their last checkpoints")
                     };
-                    self.report.say("Normal", reason, message);
+                    self.report.say(EventType::Normal, reason, message);
                 }
                 self.job = Arc::new(job);
             }
             Err(errors) => {
-                self.report.say("Warning", "Invalid", &format!("the change is not taken: {errors}"));
+                self.report.say(EventType::Warning, "Invalid", &format!("the change is not taken: {errors}"));
             }
         }
     }
@@ -91,8 +88,8 @@ impl Tended {
         if !is_current || !is_believed {
             return Ok(());
         }
-        for observation in observe::of_report(index, report, known, &self.state().rules().objectives.clone())
-        {
+        let seen = observe::of_report(index, report, known, &self.state().rules().objectives);
+        for observation in seen {
             self.observe(observation);
         }
         Ok(())

@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kube::{
     Api,
-    api::{DeleteParams, Preconditions},
-    runtime::watcher,
+    api::DeleteParams,
+    runtime::{events::EventType, watcher},
 };
 use temper_crds::{TuningJob, job::Job, validation};
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
@@ -14,6 +14,7 @@ use super::{
     job::{Halt, Shared, Tended, now},
     mailbox::{Mailbox, Mailboxes},
     names::JobKey,
+    ours,
     report::Report,
     status, trial,
     watch::{self, Namespaces, Seen},
@@ -78,8 +79,7 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
         if object.metadata.deletion_timestamp.is_some() {
             return;
         }
-        let value = serde_json::to_value(&*object).unwrap_or_default();
-        let next = match validation::parse_value(&value) {
+        let next = match validation::parse_object(&object) {
             Err(errors) => {
                 let message = errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
                 refuse(&shared, &key, &object, "Invalid", message).await
@@ -136,7 +136,7 @@ async fn refuse(
     let is_news = report.last() != Some(&status);
     report.write(status, true).await?;
     if is_news {
-        report.say("Warning", reason, &message);
+        report.say(EventType::Warning, reason, &message);
     }
     Ok(())
 }
@@ -180,8 +180,7 @@ async fn wait(
             () = mailbox.arrived() => {}
             () = expired => {
                 let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
-                let preconditions = Preconditions { uid: Some(key.uid.clone()), resource_version: None };
-                let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
+                let params = ours::only(&key.uid, DeleteParams::background());
                 tracing::info!(namespace = key.namespace, job = key.name, "its ttlSecondsAfterFinished is over");
                 // Whatever the answer, this was its end: gone already, or another of its name.
                 let _ = shared

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
     Trial, TrialSpec,
-    trial::{Desired, TrialReport},
+    trial::Desired,
     trial_history::{FinishedState, FinishedTrial},
 };
 
@@ -96,7 +96,7 @@ pub(super) fn recorded(trial: &Trial, objectives: &[Objective]) -> Recorded {
         run_to: spec.run_to.and_then(Resource::new),
         attempt: spec.pod.is_some().then_some(spec.attempt),
         failures: spec.failures,
-        reports: report.map(|report| reports(report, objectives)).unwrap_or_default(),
+        reports: report.map(|report| observe::reports(report, objectives)).unwrap_or_default(),
         checkpoint: report.and_then(|report| report.checkpoint.as_ref()).map(|checkpoint| plan::Checkpoint {
             uri: checkpoint.uri.clone(),
             resource: checkpoint.resource.and_then(Resource::new),
@@ -109,23 +109,6 @@ pub(super) fn recorded(trial: &Trial, objectives: &[Objective]) -> Recorded {
         started: report.and_then(|report| report.started_at.as_ref()).map(millis),
         ended: of_attempt.and_then(|report| report.finished_at.as_ref()).map(millis),
     }
-}
-
-fn reports(report: &TrialReport, objectives: &[Objective]) -> Vec<(Resource, BTreeMap<String, f64>)> {
-    let names = || objectives.iter().map(|objective| objective.metric.clone());
-    report
-        .series
-        .iter()
-        .filter_map(|point| {
-            let resource = Resource::new(point.resource)?;
-            let metrics = if report.resource == Some(point.resource) {
-                report.latest.clone()
-            } else {
-                names().zip(point.objectives.iter().copied()).collect()
-            };
-            Some((resource, metrics))
-        })
-        .collect()
 }
 
 /// A finished trial for the history: what [`from_history`] reads back.

@@ -9,9 +9,7 @@ use std::{
 };
 
 use temper_advisor::{Resource, TrialIndex};
-use temper_runner::agent::protocol::{
-    Checkpoint, ENDED_FILE, Ended, FailureReason, Message, Order, Outcome, Report,
-};
+use temper_runner::agent::protocol::{Checkpoint, ENDED_FILE, Ended, Message, Order, Outcome, Report};
 
 use super::{
     clock::Clock,
@@ -308,7 +306,7 @@ impl Executor<'_> {
         let ending = match ended.outcome {
             Outcome::Succeeded => Ending::Succeeded,
             Outcome::Failed { reason, message } => {
-                Ending::Failed { reason: format!("{reason:?}"), message, retryable: is_retryable(reason) }
+                Ending::Failed { reason: format!("{reason:?}"), message, retryable: reason.is_retryable() }
             }
             Outcome::Stopped => Ending::Stopped,
             Outcome::Paused => Ending::Paused,
@@ -379,16 +377,5 @@ impl Executor<'_> {
 
     fn new_sieve(&self) -> Sieve {
         Sieve::new(&self.state.advisor().rungs(), &self.state.rules().objectives[0], Instant::now())
-    }
-}
-
-/// Whether another attempt could end otherwise: not where the command is wrong, or the configuration.
-fn is_retryable(reason: FailureReason) -> bool {
-    match reason {
-        FailureReason::ExitCode | FailureReason::Signal | FailureReason::Killed => true,
-        FailureReason::CannotStart
-        | FailureReason::BadCheckpoint
-        | FailureReason::Diverged
-        | FailureReason::NoMetric => false,
     }
 }

@@ -13,9 +13,6 @@ use temper_runner::agent::protocol;
 
 use super::slots::Request;
 
-/// Kubernetes' own default, in seconds.
-const DEFAULT_GRACE: f64 = 30.0;
-
 /// How one trial is run on this machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
@@ -84,13 +81,11 @@ impl Workload {
         }
         let (env, mut ignored) = environment(container);
         ignored.extend(ignored_of_pod(&pod, container));
-        let grace_seconds =
-            pod.termination_grace_period_seconds.map_or(DEFAULT_GRACE, |seconds| seconds.max(0) as f64);
         Ok(Self {
             command: template.command(),
             env,
             working_dir,
-            grace_seconds,
+            grace_seconds: template.grace_seconds() as f64,
             request: Request { cpus, gpus },
             ignored,
         })
@@ -205,7 +200,7 @@ mod tests {
         let workload =
             read(&json!({"name": "trial", "command": ["python", "train.py"], "args": ["--lr=1"]})).unwrap();
         assert_eq!(workload.command, ["python", "train.py", "--lr=1"]);
-        assert!((workload.grace_seconds - DEFAULT_GRACE).abs() < 1e-9);
+        assert!((workload.grace_seconds - Template::DEFAULT_GRACE_SECONDS as f64).abs() < 1e-9);
         assert_eq!(workload.request, Request::default());
         assert_eq!(workload.ignored, [""; 0]);
     }

@@ -8,6 +8,7 @@
 
 mod counts;
 mod decide;
+mod ended;
 mod event;
 mod recall;
 mod rules;

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::job::Job;
 
-use super::{
-    CountsView, Goal, JobState, JobView, ObjectiveView, ReportView, TrialState, TrialView, pareto_front,
-};
+use super::{CountsView, JobState, JobView, ObjectiveView, ReportView, TrialState, TrialView, pareto_front};
 use crate::plan::{self, Event, Millis, Observation, Outcome, Phase};
 
 /// A job's state, and what a view of it needs besides: its reports, and when it ended.
@@ -99,11 +97,7 @@ fn job_state(state: &plan::JobState) -> JobState {
 }
 
 fn objective_view(objective: &plan::Objective) -> ObjectiveView {
-    let goal = match objective.goal {
-        plan::Goal::Minimize => Goal::Minimize,
-        plan::Goal::Maximize => Goal::Maximize,
-    };
-    ObjectiveView { metric: objective.metric.clone(), goal, target: objective.target }
+    ObjectiveView { metric: objective.metric.clone(), goal: objective.goal, target: objective.target }
 }
 
 /// How many trials stand where.

@@ -2,7 +2,6 @@
 # Compiling what a cluster is made of. A build is skipped when its inputs are those of the last one.
 
 PARTS=(pause k8s kwok helm versitygw kubeconform busybox python)
-HELM=v4.3.1
 VERSITYGW=v1.8.0
 KUBECONFORM=v0.8.0
 
@@ -27,7 +26,7 @@ build() {
         case $each in
         k8s) cached k8s "$(sha256sum <"$HERE/k8s/main.go") $(cat "$HERE"/k8s/go.* | sha256sum)" build_k8s ;;
         kwok) cached kwok "$(cat "$HERE"/kwok/go.* "$HERE/manifests/pod-complete.yaml" | sha256sum)" build_kwok ;;
-        helm) cached helm "$HELM" install_tool helm.sh/helm/v4/cmd/helm "$HELM" ;;
+        helm) cached helm "$(sha256sum <"$HERE/../../scripts/tool.sh")" build_helm ;;
         versitygw) cached versitygw "$VERSITYGW" install_tool github.com/versity/versitygw/cmd/versitygw "$VERSITYGW" ;;
         kubeconform) cached kubeconform "$KUBECONFORM" install_tool github.com/yannh/kubeconform/cmd/kubeconform "$KUBECONFORM" ;;
         busybox | python) cached "$each" "$(sha256sum <"$HERE/lib/test-images.sh")" "build_$each" ;;
@@ -58,6 +57,12 @@ build_kwok() {
         echo "---"
         cat "$each"
     done >"$BIN/kwok-stages.yaml"
+}
+
+# The one that the checks of the chart use.
+build_helm() {
+    rm -f "$BIN/helm"
+    cp "$("$HERE/../../scripts/tool.sh" helm)" "$BIN/helm"
 }
 
 install_tool() { GOBIN=$BIN CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$1@$2"; }

@@ -245,6 +245,21 @@ pub enum FailureReason {
     NoMetric,
 }
 
+impl FailureReason {
+    /// Whether another attempt could end otherwise: not where the command is wrong, or the configuration.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::ExitCode | Self::Signal | Self::Killed => true,
+            Self::CannotStart | Self::BadCheckpoint | Self::Diverged | Self::NoMetric => false,
+        }
+    }
+
+    /// By its name in a report; `None` for a word that is none of these.
+    pub fn parse(name: &str) -> Option<Self> {
+        serde_json::from_value(name.into()).ok()
+    }
+}
+
 impl Ended {
     /// The end that an agent wrote to the attempt's folder because no executor was there to take it.
     ///

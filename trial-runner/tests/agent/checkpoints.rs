@@ -4,18 +4,7 @@ use std::{fs, path::Path};
 
 use temper_runner::agent::protocol::{FailureReason, Order, Outcome};
 
-use crate::harness::{Agent, Trial, alive};
-
-/// Trains: state is the number of epochs done, saved after each; resumes from it.
-const TRAINER: &str = r#"
-    cd $TEMPER_CHECKPOINT_DIR
-    i=$(cat state 2>/dev/null || echo 0)
-    while [ $i -lt 9 ]; do
-        i=$((i+1)); sleep 0.05
-        echo "{\"epoch\": $i, \"accuracy\": 0.$i}"
-        echo $i > state.tmp; mv state.tmp state
-    done
-"#;
+use crate::harness::{Agent, TRAINER, Trial, alive};
 
 fn trainer(script: &str) -> Trial {
     Trial::of(script).with_checkpoints().with(|assignment| assignment.resource = Some("epoch".into()))

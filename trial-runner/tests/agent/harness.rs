@@ -18,6 +18,17 @@ use tempfile::TempDir;
 /// Longer than anything here takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
+/// Trains: state is the number of epochs done, saved after each; resumes from it.
+pub(crate) const TRAINER: &str = r#"
+    cd $TEMPER_CHECKPOINT_DIR
+    i=$(cat state 2>/dev/null || echo 0)
+    while [ $i -lt 9 ]; do
+        i=$((i+1)); sleep 0.05
+        echo "{\"epoch\": $i, \"accuracy\": 0.$i}"
+        echo $i > state.tmp; mv state.tmp state
+    done
+"#;
+
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_temper-runner");
 
 pub(crate) struct Agent {

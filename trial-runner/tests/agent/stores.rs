@@ -10,20 +10,9 @@ use std::{
 use temper_runner::agent::protocol::{FailureReason, Order, Outcome};
 
 use crate::{
-    harness::{Agent, BINARY, Story, Trial, until},
+    harness::{Agent, BINARY, Story, TRAINER, Trial, until},
     s3::{BUCKET, S3},
 };
-
-/// Trains nine epochs: the state is the number of epochs done.
-const TRAINER: &str = r#"
-    cd $TEMPER_CHECKPOINT_DIR
-    i=$(cat state 2>/dev/null || echo 0)
-    while [ $i -lt 9 ]; do
-        i=$((i+1)); sleep 0.05
-        echo "{\"epoch\": $i, \"accuracy\": 0.$i}"
-        echo $i > state.tmp; mv state.tmp state
-    done
-"#;
 
 fn agent(variables: &[(&str, String)]) -> Agent {
     let mut command = Command::new(BINARY);

@@ -65,7 +65,9 @@ impl Connection {
                 Failure::wrong_input(anyhow!("job {name} is not valid\n{text}"))
                     .hint(format!("mend it: kubectl edit tuningjob {name} -n {}", self.namespace))
             }
-            other => anyhow::Error::from(other).context(format!("job {name} cannot be shown")).into(),
+            other @ Unreadable::Settings(_) => {
+                anyhow::Error::from(other).context(format!("job {name} cannot be shown")).into()
+            }
         }
     }
 

@@ -49,7 +49,7 @@ use super::{
 use crate::{
     Invalid, TrialIndex,
     history::History,
-    registry::{Registration, read_options},
+    registry::{Registration, no_zeros, read_options},
     rng,
     space::{Configuration, Point},
 };
@@ -90,13 +90,10 @@ const FEWEST_KNOWN: usize = 3;
 
 fn build(context: &Context<'_>, options: &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>> {
     let options: Options = read_options(options)?;
-    let counts = [("startupTrials", options.startup_trials), ("candidates", Some(options.candidates))];
-    let zeros = counts.iter().filter(|(_, count)| *count == Some(0));
-    let wrong: Vec<Invalid> =
-        zeros.map(|(field, _)| Invalid::new(*field, "must be at least 1, not 0")).collect();
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
+    no_zeros([
+        ("startupTrials", options.startup_trials == Some(0)),
+        ("candidates", options.candidates == 0),
+    ])?;
     Ok(Box::new(GaussianProcess {
         options,
         sequence: Sequence::new(context.space.dimensions().len(), context.seed),

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     Invalid, TrialIndex,
     history::{History, Trial},
-    registry::{Registration, read_options},
+    registry::{Registration, no_zeros, read_options},
     rng::{self, Rng},
     space::Configuration,
 };
@@ -72,13 +72,7 @@ const MOST_OTHERS: usize = 2048;
 
 fn build(context: &Context<'_>, options: &Map<String, Value>) -> Result<Box<dyn Searcher>, Vec<Invalid>> {
     let options: Options = read_options(options)?;
-    let counts = [("startupTrials", options.startup_trials), ("candidates", options.candidates)];
-    let zeros = counts.iter().filter(|(_, count)| *count == 0);
-    let wrong: Vec<Invalid> =
-        zeros.map(|(field, _)| Invalid::new(*field, "must be at least 1, not 0")).collect();
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
+    no_zeros([("startupTrials", options.startup_trials == 0), ("candidates", options.candidates == 0)])?;
     Ok(Box::new(Tpe {
         options,
         sequence: Sequence::new(context.space.dimensions().len(), context.seed),
