@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help setup setup-python build run test unit check fmt generate bench-suggest bench-torch clean
+.PHONY: help setup setup-python build run test unit check fmt generate bench-suggest bench-scheduler bench-torch clean
 
 export TEMPER := $(CURDIR)/target/release/temper
 export TEMPER_RUNNER := $(CURDIR)/target/release/temper-runner
@@ -50,6 +50,9 @@ check: ## formatting, lints, licences, generated files, the chart
 bench-suggest: setup-python build ## milliseconds of a suggestion beside Optuna, in one run
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
 	.venv/bin/python tests/bench/suggest.py
+
+bench-scheduler: build ## what ASHA saves of the main job's wall time, beside no scheduler: 20 minutes
+	tests/bench/scheduler.py $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
 	.venv/bin/python tests/bench/torch/run.py
