@@ -94,6 +94,18 @@ impl World {
         self.cluster.must(&[&["--namespace", &self.namespace], arguments].concat())
     }
 
+    /// The log of a pod whose trial has reported. A short trial's report is there before the kubelet has said that its
+    /// container runs, and until then the API server gives no log.
+    pub fn log(&self, pod: &str) -> String {
+        let mut kubectl = self.cluster.kubectl(&["--namespace", &self.namespace, "logs", pod]);
+        let look = || {
+            let output = kubectl.output().unwrap_or_else(|error| panic!("{kubectl:?}: {error}"));
+            (output.status.success(), output)
+        };
+        let (_, output) = self.until("a log", look, |(is_given, _)| *is_given);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// `temper`, as a kubectl plugin, in this namespace; however it ends.
     pub fn plugin(&self, arguments: &[&str]) -> Output {
         let plugin = self.folder().join("kubectl-temper");

@@ -25,7 +25,7 @@ fn goes_on(world: &World, checkpoints: &Value, end: impl Fn(&str)) {
     let report = trial.status.unwrap().report.unwrap();
     let resources: Vec<u64> = report.series.iter().map(|point| point.resource).collect();
     assert_eq!(resources, (1..=9).collect::<Vec<_>>(), "one series over both attempts");
-    let log = world.kubectl(&["logs", &trial.spec.pod.unwrap().name]);
+    let log = world.log(&trial.spec.pod.unwrap().name);
     let begun = log.lines().find_map(|line| line.strip_prefix("begins after epoch ")).unwrap();
     assert!(begun.parse::<u64>().unwrap() > 0, "it went on from its checkpoint: {log}");
 }

@@ -68,6 +68,6 @@ fn promoted_trials_go_on_in_other_pods_from_an_object_store() {
     let trials = world.trials("checkpoints");
     let promoted = trials.iter().find(|trial| trial.spec.rungs == [1, 3]).expect("one came to the last rung");
     assert_eq!((promoted.spec.attempt, promoted.spec.run_to), (3, Some(9)));
-    let log = world.kubectl(&["logs", &promoted.spec.pod.as_ref().unwrap().name]);
+    let log = world.log(&promoted.spec.pod.as_ref().unwrap().name);
     assert!(log.contains("begins after epoch 3"), "{log}");
 }

@@ -66,7 +66,7 @@ fn a_job_runs_to_its_end_and_says_all_about_it() {
         let parameters = &pod.metadata.annotations.as_ref().unwrap()["temper.rs/parameters"];
         let parameters: serde_json::Value = serde_json::from_str(parameters).unwrap();
         assert_eq!(parameters["x"].as_f64(), Some(x));
-        let log = world.kubectl(&["logs", &reference.name]);
+        let log = world.log(&reference.name);
         assert!(log.contains("hello from "), "the command's own lines are the pod's log: {log}");
     }
 

@@ -48,7 +48,7 @@ fn promoted(world: &World, checkpoints: &Value) {
         .find(|trial| trial.metadata.name.as_ref() == Some(&name))
         .unwrap();
     assert!(best.spec.attempt > 1);
-    let log = world.kubectl(&["logs", &best.spec.pod.unwrap().name]);
+    let log = world.log(&best.spec.pod.unwrap().name);
     let begun = log.lines().find_map(|line| line.strip_prefix("begins after epoch ")).unwrap();
     assert!(begun.parse::<u64>().unwrap() > 0, "it went on from its checkpoint: {log}");
     assert!(status.best.unwrap().checkpoint.is_some());

@@ -11,12 +11,15 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams, core::Status};
 use temper_crds::Trial;
 use temper_runner::agent::protocol::Beginning;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::Output;
 
 /// How often it is looked whether something that cannot be watched cheaply has changed.
 pub(super) const POLL: Duration = Duration::from_secs(1);
+
+/// How long the kubelet may take to say that a container runs whose trial has reported already.
+const KUBELET_IS_BEHIND: Duration = Duration::from_secs(30);
 
 /// What is printed.
 pub(super) struct Stream {
@@ -49,6 +52,7 @@ impl Stream {
     /// Prints until there is no more, or with `follow` until the attempt ends.
     pub(super) async fn run(self, out: &mut impl Write, say: impl Fn(&str)) -> io::Result<Ended> {
         let mut has_said = false;
+        let begun = Instant::now();
         loop {
             match self.pods.log_stream(&self.output.pod, &self.parameters()).await {
                 Ok(log) => {
@@ -62,6 +66,14 @@ impl Stream {
                         has_said = true;
                     }
                     sleep(POLL).await;
+                }
+                // A short trial's report is there before the kubelet has said that its container runs.
+                Err(kube::Error::Api(status))
+                    if is_not_yet(&status)
+                        && begun.elapsed() < KUBELET_IS_BEHIND
+                        && matches!(self.has_reported().await, Ok(true)) =>
+                {
+                    sleep(POLL / 5).await;
                 }
                 Err(error) => return Ok(Ended::Refused(error)),
             }
@@ -87,6 +99,12 @@ impl Stream {
     async fn is_over(&self) -> kube::Result<bool> {
         let trial = self.trials.get_opt(&self.trial).await?;
         Ok(trial.is_none_or(|trial| self.output.is_over(&trial)))
+    }
+
+    /// Whether the attempt has said anything, and so runs or has run.
+    async fn has_reported(&self) -> kube::Result<bool> {
+        let report = self.trials.get_opt(&self.trial).await?.and_then(|trial| trial.status?.report);
+        Ok(report.is_some_and(|report| report.attempt >= self.output.attempt))
     }
 
     async fn copy(&self, log: impl AsyncBufRead, out: &mut impl Write) -> io::Result<Ended> {
