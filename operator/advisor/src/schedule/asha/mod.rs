@@ -41,7 +41,6 @@ struct Climb {
 struct Asha {
     settings: Settings,
     seed: u64,
-    max_trials: Option<u32>,
     /// For each bracket, or the one that they share: a rung for each level.
     systems: Vec<Vec<Rung>>,
     /// Trials that have not ended.
@@ -55,7 +54,6 @@ impl Asha {
         Self {
             systems: (0..systems).map(|_| system()).collect(),
             seed: context.seed,
-            max_trials: context.max_trials,
             climbing: BTreeMap::new(),
             settings,
         }
@@ -155,17 +153,13 @@ impl Scheduler for Asha {
         self.climbing.remove(&trial);
     }
 
-    fn set_max_trials(&mut self, max_trials: Option<u32>) {
-        self.max_trials = max_trials;
-    }
-
     fn rungs(&self) -> Vec<Resource> {
         let below: Vec<u64> = self.settings.levels.iter().map(|level| level.resource).collect();
         ladder::resources(&[below, vec![self.settings.max]].concat())
     }
 
     fn explain(&self) -> String {
-        self.settings.explain(self.max_trials)
+        self.settings.explain()
     }
 }
 

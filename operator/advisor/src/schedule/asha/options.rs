@@ -105,8 +105,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// What it does, and how many trials get how far.
-    pub(super) fn explain(&self, max_trials: Option<u32>) -> String {
+    /// What it does. How many trials get how far depends on the order in which they report.
+    pub(super) fn explain(&self) -> String {
         let rungs: Vec<u64> = self.levels.iter().map(|level| level.resource).collect();
         let does = match self.mode {
             Mode::Stopping => "each goes on while it is",
@@ -122,26 +122,7 @@ impl Settings {
             1 => String::new(),
             brackets => format!("; {brackets} brackets, each spared one rung more"),
         };
-        let counts = max_trials.filter(|_| self.brackets == 1).map(|trials| {
-            let mut left = trials as usize;
-            let next = rungs.iter().skip(1).chain([&self.max]);
-            let reached: Vec<String> = self
-                .levels
-                .iter()
-                .zip(next)
-                .map(|(level, next)| {
-                    left = level.share.of(left);
-                    format!("{left} reach {next}")
-                })
-                .collect();
-            format!(" Of {trials} trials about {}.", reached.join(", "))
-        });
-        format!(
-            "Trials are compared at {}: {does} among {best}, up to {}{brackets}.{}",
-            list(&rungs),
-            self.max,
-            counts.unwrap_or_default()
-        )
+        format!("Trials are compared at {}: {does} among {best}, up to {}{brackets}.", list(&rungs), self.max)
     }
 }
 
