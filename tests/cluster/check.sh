@@ -59,7 +59,7 @@ traces() {
     iptables-save 2>/dev/null | grep -E 'KUBE-|CNI-' || true
 }
 
-"$here/cluster" build pause k8s busybox
+"$here/cluster" build pause k8s containerd busybox
 before=$(namespaces)
 timed "up: two nodes" cluster up --nodes 2
 timed "up again, where a cluster was left" cluster up --nodes 2

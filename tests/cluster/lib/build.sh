@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Compiling what a cluster is made of. A build is skipped when its inputs are those of the last one.
 
-PARTS=(pause k8s kwok helm versitygw kubeconform busybox python)
+PARTS=(pause k8s containerd kwok helm versitygw kubeconform busybox python)
 VERSITYGW=v1.8.0
 KUBECONFORM=v0.8.0
+# Kinds of storage that no cluster here uses, each with libraries of its own.
+CONTAINERD_TAGS=no_btrfs,no_devmapper,no_zfs
 
 # Runs a build unless $BIN/.NAME notes that it was made of the same inputs: `cached NAME KEY COMMAND...`.
 cached() {
@@ -25,6 +27,7 @@ build() {
     for each in "$@"; do
         case $each in
         k8s) cached k8s "$(sha256sum <"$HERE/k8s/main.go") $(cat "$HERE"/k8s/go.* | sha256sum)" build_k8s ;;
+        containerd) cached containerd "$(cat "$HERE"/containerd/go.* | sha256sum) $CONTAINERD_TAGS" build_containerd ;;
         kwok) cached kwok "$(cat "$HERE"/kwok/go.* "$HERE/manifests/pod-complete.yaml" | sha256sum)" build_kwok ;;
         helm) cached helm "$(sha256sum <"$HERE/../../scripts/tool.sh")" build_helm ;;
         versitygw) cached versitygw "$VERSITYGW" install_tool github.com/versity/versitygw/cmd/versitygw "$VERSITYGW" ;;
@@ -44,6 +47,16 @@ build_k8s() {
         "-s -w -X $set.gitVersion=$version -X $set.gitMajor=1 -X $set.gitMinor=${minor%%.*}" .)
     for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
         ln -sf temper-k8s "$BIN/$name"
+    done
+}
+
+# What runs containers, the process beside each pod, and the client that puts images in.
+build_containerd() {
+    local version set=github.com/containerd/containerd/v2 name
+    version=$(cd "$HERE/containerd" && go list -m -f '{{.Version}}' $set)
+    for name in containerd containerd-shim-runc-v2 ctr; do
+        (cd "$HERE/containerd" && CGO_ENABLED=0 go build -trimpath -tags "$CONTAINERD_TAGS" -o "$BIN/$name" \
+            -ldflags "-s -w -X $set/version.Version=$version" "$set/cmd/$name")
     done
 }
 

@@ -41,7 +41,6 @@ need_packages() {
     while read -r program package; do
         [ -x "$program" ] || command -v "$program" >/dev/null || missing+=("$package")
     done <<'LIST'
-containerd containerd
 runc runc
 /usr/lib/cni/bridge containernetworking-plugins
 iptables iptables

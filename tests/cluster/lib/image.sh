@@ -49,7 +49,7 @@ load_image() {
     for archive in "$@"; do
         [ -r "$archive" ] || die "load-image: there is no file $archive"
         for node in $(node_names); do
-            in_machine "$node" ctr --namespace k8s.io images import - <"$archive" >/dev/null &
+            image_import "$node" <"$archive" &
             waiting+=($!)
         done
     done

@@ -36,7 +36,7 @@ cluster_up() {
     need_root
     case $DIR/ in /run/* | /var/lib/* | /var/log/*) die "machines have their own $DIR: choose another --dir" ;; esac
     need_packages
-    build k8s pause
+    build k8s containerd pause
     cluster_down
     rm -rf "$DIR"
     mkdir -p "$DIR"

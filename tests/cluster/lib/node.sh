@@ -25,15 +25,16 @@ node_prepare() {
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 CONFIG
     cat >"$home/containerd.toml" <<CONFIG
-version = 2
-disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
-  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt"]
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "$PAUSE_IMAGE"
+version = 3
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.blockfile",
+  "io.containerd.snapshotter.v1.erofs"]
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "$PAUSE_IMAGE"
+[plugins."io.containerd.cri.v1.runtime"]
   # Without CAP_SYS_RESOURCE runc cannot lower a score below containerd's own, and dies of it.
   restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["/usr/lib/cni"]
     conf_dir = "$home/cni"
 CONFIG
     cat >"$home/kubelet.yaml" <<CONFIG
@@ -67,9 +68,17 @@ conntrack: {maxPerCore: 0}
 CONFIG
 }
 
-start_containerd() { daemon_start "$1" containerd containerd --config "$(machine_home "$1")/containerd.toml"; }
+# It looks for the program that stands beside each pod on the path, where another containerd's may lie.
+start_containerd() {
+    daemon_start "$1" containerd env PATH="$BIN:$PATH" "$BIN/containerd" --config "$(machine_home "$1")/containerd.toml"
+}
 
-containerd_ready() { in_machine "$1" ctr version; }
+# Quiet about control groups of version 1, which the kubelet and containerd complain of in their own logs.
+containers() { in_machine "$1" env CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1 "$BIN/ctr" --namespace k8s.io "${@:2}"; }
+
+containerd_ready() { containers "$1" version; }
+
+image_import() { containers "$1" images import - >/dev/null; }
 
 start_kubelet() {
     local home
@@ -93,7 +102,7 @@ node_boot() {
     in_machine "$name" iptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -o eth0 -j MASQUERADE
     start_containerd "$name"
     wait_until 20 "the start of containerd on $name" containerd_ready "$name"
-    in_machine "$name" ctr --namespace k8s.io images import - <"$BIN/pause.tar" >/dev/null
+    image_import "$name" <"$BIN/pause.tar"
 }
 
 # Every machine knows where every node's pods are.

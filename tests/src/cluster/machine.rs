@@ -169,6 +169,7 @@ fn missing() -> String {
     }
     for (path, remedy) in [
         (root().join("target/cluster/bin/temper-k8s"), "make cluster-build"),
+        (root().join("target/cluster/bin/containerd"), "make cluster-build"),
         (root().join("target/cluster/bin/busybox.tar"), "make cluster-build"),
         (static_runner(), "scripts/static.sh runner"),
     ] {
