@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM scratch
 # For traces sent over TLS; the API server is trusted by the certificate that every pod is given.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-# Not as /temper: that is where a trial pod's init container, which runs from this image, has its volume.
+# Not as /temper: that is where a trial pod's init container, where it has one, has its volume.
 COPY --from=build /out/temper /usr/local/bin/temper
 COPY --from=build /out/temper-runner /temper-runner
 USER 65532:65532

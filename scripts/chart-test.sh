@@ -45,6 +45,7 @@ done <<'END'
 --set image.repositry=x|'repositry' not allowed
 --set image.repository=example/temper:v1|/image/repository
 --set image.digest=0123|/image/digest
+--set trial.runnerDelivery=copy|/trial/runnerDelivery
 --set image.pullPolicy=Sometimes|/image/pullPolicy
 --set crds.enabled=yes|/crds/enabled
 --set crds.keep=1|/crds/keep

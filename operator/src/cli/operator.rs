@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Failure, Shell};
-use crate::cluster::{self, AgentImage};
+use crate::cluster::{self, AgentImage, Delivery};
 
 /// Tend the tuning jobs of a cluster: the operator that the Helm chart installs
 ///
@@ -37,6 +37,16 @@ pub(super) struct Operator {
         hide_possible_values = true
     )]
     runner_image_pull_policy: String,
+    /// How it gets there: image-volume, init-container, or auto: an image volume where API server and nodes have them.
+    #[arg(
+        long,
+        env = "TEMPER_RUNNER_DELIVERY",
+        value_enum,
+        value_name = "WAY",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    runner_delivery: RunnerDelivery,
     /// Service account of trial pods whose template names none.
     #[arg(long, env = "TEMPER_TRIAL_SERVICE_ACCOUNT", value_name = "NAME", default_value = "temper-trial")]
     trial_service_account: String,
@@ -68,6 +78,23 @@ pub(super) struct Operator {
 enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RunnerDelivery {
+    Auto,
+    ImageVolume,
+    InitContainer,
+}
+
+impl From<RunnerDelivery> for Option<Delivery> {
+    fn from(chosen: RunnerDelivery) -> Self {
+        match chosen {
+            RunnerDelivery::Auto => None,
+            RunnerDelivery::ImageVolume => Some(Delivery::ImageVolume),
+            RunnerDelivery::InitContainer => Some(Delivery::InitContainer),
+        }
+    }
 }
 
 impl Operator {
@@ -102,6 +129,7 @@ impl Operator {
                 pull_policy: self.runner_image_pull_policy,
                 service_account: self.trial_service_account,
             },
+            delivery: self.runner_delivery.into(),
             trial_cluster_role: self.trial_cluster_role,
             listen: self.listen,
             lease_name: self.lease_name,

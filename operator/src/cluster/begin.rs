@@ -159,7 +159,8 @@ async fn make_pod(
     rungs: &[u64],
     purpose: &Purpose<'_>,
 ) -> Result<PodView, Refused> {
-    let pod = pod::pod(key, job, rungs, &shared.agent, purpose)
+    let delivery = shared.deliveries.of(job.trial.template.pod().spec.as_ref());
+    let pod = pod::pod(key, job, rungs, &shared.agent, delivery, purpose)
         .map_err(|error| Refused::Impossible(error.to_string()))?;
     let pods: Api<Pod> = Api::namespaced(shared.client.clone(), &key.namespace);
     let params = ours::post();

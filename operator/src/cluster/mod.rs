@@ -6,13 +6,15 @@
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
 //! - `job`: one job's task; `take`: what it takes in; `carry`, `begin`: what was decided, as requests; `report`: its status and events
 //! - `recall`: a job's state from its objects, when an operator takes it up
-//! - `names`, `trial`, `pod`, `status`, `ours`: what the objects and the requests look like; pure
+//! - `names`, `trial`, `pod`, `delivery`, `status`, `ours`: what the objects and the requests look like; pure
+//! - `runtimes`: which way the agent gets into a pod
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
 //! - `read`, `logs`: what the objects say to whoever looks at a job
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
 
 mod begin;
 mod carry;
+mod delivery;
 mod fence;
 mod http;
 mod job;
@@ -28,6 +30,7 @@ mod pod;
 mod read;
 mod recall;
 mod report;
+mod runtimes;
 mod status;
 mod take;
 mod tasks;
@@ -47,13 +50,14 @@ use kube::{
 };
 use tokio::sync::Semaphore;
 
+pub use delivery::Delivery;
 pub use logs::{NoOutput, Output};
 pub use pod::AgentImage;
 pub use read::{Objects, Unreadable, trouble};
 
 use self::{
     fence::Fence, http::Probes, job::Shared, leader::Candidate, metrics::Metrics, permissions::Permissions,
-    watch::Namespaces, writer::Writer,
+    runtimes::Deliveries, watch::Namespaces, writer::Writer,
 };
 
 /// Decisions made at once. Each has its thread: they are many, so that slow ones leave places for the others, and the
@@ -69,6 +73,8 @@ pub struct Options {
     pub namespaces: Vec<String>,
     /// What it puts into trial pods.
     pub agent: AgentImage,
+    /// How that gets there; `None`: as the cluster allows.
+    pub delivery: Option<Delivery>,
     /// The role that trial pods are given.
     pub trial_cluster_role: String,
     /// Where probes and metrics are served.
@@ -118,6 +124,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         fit = version::check(&client) => fit?,
         () = &mut end => return Ok(()),
     }
+    let deliveries = Deliveries::begin(&client, options.delivery, &options.agent, &options.lease_namespace);
     let fence = Fence::new();
     let mut candidate = Candidate::new(
         client.clone(),
@@ -129,7 +136,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
     // Standing by is being ready: a rollout waits for no more.
     probes.is_ready();
     tokio::select! {
-        () = candidate.wait() => {}
+        () = async { candidate.wait().await; deliveries.known().await } => {}
         () = &mut end => return Ok(()),
     }
     tracing::info!(identity = options.identity, "leading");
@@ -141,6 +148,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         writer: Writer { fence: fence.clone(), metrics: metrics.clone() },
         recorder: Recorder::new(client.clone(), reporter),
         agent: options.agent.clone(),
+        deliveries,
         permissions,
         metrics: metrics.clone(),
         deciders: Semaphore::new(DECISIONS_AT_ONCE),

@@ -1,17 +1,11 @@
 //! The pods of a job: the user's template, and what the agent needs.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector,
-        PersistentVolumeClaimVolumeSource, Pod, PodSpec, ResourceRequirements, SeccompProfile,
-        SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+        EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaimVolumeSource,
+        Pod, PodSpec, SecretVolumeSource, Volume, VolumeMount,
     },
-    apimachinery::pkg::{
-        api::resource::Quantity,
-        apis::meta::v1::{ObjectMeta, OwnerReference},
-    },
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use temper_advisor::TrialIndex;
 use temper_crds::job::{self, Job};
@@ -19,16 +13,17 @@ use temper_runner::agent::protocol::{
     Assignment, EnvVar as Variable, Goal, MetricsSource, POD_ORDERS, PodOrders,
 };
 
-use super::names::{INDEX, JobKey, PARAMETERS, WORKER};
+use super::{
+    delivery::{self, Delivery},
+    names::{INDEX, JobKey, PARAMETERS, WORKER},
+};
 
-/// Where the agent and the attempts' folders lie in a pod.
+/// A pod's scratch volume, which holds the attempts' folders, and below which the agent lies.
 const HOME: &str = "/temper";
 /// Where claims are mounted that hold checkpoints.
 const CLAIMS: &str = "/temper-volumes";
 /// Where the Secret of the checkpoints' store is mounted.
 const CREDENTIALS: &str = "/temper-credentials";
-/// The user that copies the agent, who needs no rights: that of the image.
-const AGENT_USER: i64 = 65_532;
 /// Annotation: whose logs `kubectl logs` shows.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// Of a pod's grace, what the agent keeps for its last words, in seconds.
@@ -71,6 +66,7 @@ pub(super) fn pod(
     job: &Job,
     rungs: &[u64],
     agent: &AgentImage,
+    delivery: Delivery,
     purpose: &Purpose<'_>,
 ) -> serde_json::Result<Pod> {
     let template = job.trial.template.pod().clone();
@@ -98,7 +94,7 @@ pub(super) fn pod(
         }
     };
     let orders = orders(key, job, rungs, purpose).to_variable()?;
-    install(&mut spec, job, agent, &orders);
+    install(&mut spec, job, agent, delivery, &orders);
     Ok(Pod {
         metadata: ObjectMeta {
             name: Some(name),
@@ -177,19 +173,18 @@ fn goal(goal: job::Goal) -> Goal {
 }
 
 /// Puts the agent around the training container.
-fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, orders: &str) {
+fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, delivery: Delivery, orders: &str) {
     spec.restart_policy = Some("Never".to_owned());
     spec.service_account_name = Some(service_account(job, agent).to_owned());
     // The agent speaks for the pod.
     spec.automount_service_account_token = Some(true);
-    let home = mount("temper", HOME, false);
-    let mut mounts = vec![home.clone()];
-    let volumes = spec.volumes.get_or_insert_default();
-    volumes.push(Volume {
+    spec.volumes.get_or_insert_default().push(Volume {
         name: "temper".to_owned(),
         empty_dir: Some(EmptyDirVolumeSource::default()),
         ..Volume::default()
     });
+    let mut mounts = delivery.bring(spec, agent, mount("temper", HOME, false));
+    let volumes = spec.volumes.get_or_insert_default();
     if let Some(checkpoints) = &job.trial.checkpoints {
         if let Some(claim) = claim(&checkpoints.uri) {
             volumes.push(Volume {
@@ -214,10 +209,9 @@ fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, orders: &str) {
             mounts.push(mount("temper-credentials", CREDENTIALS, true));
         }
     }
-    spec.init_containers.get_or_insert_default().insert(0, installer(agent, home));
     let name = &job.trial.template.container().name;
     for container in spec.containers.iter_mut().filter(|container| container.name == *name) {
-        container.command = Some(vec![format!("{HOME}/temper-runner"), "pod".to_owned()]);
+        container.command = Some(vec![delivery::PROGRAM.to_owned(), "pod".to_owned()]);
         container.args = None;
         container.volume_mounts.get_or_insert_default().extend(mounts.iter().cloned());
         container.env.get_or_insert_default().extend([
@@ -226,41 +220,6 @@ fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, orders: &str) {
             field("TEMPER_NAMESPACE", "metadata.namespace"),
             EnvVar { name: POD_ORDERS.to_owned(), value: Some(orders.to_owned()), value_from: None },
         ]);
-    }
-}
-
-/// Copies the agent to where the training container finds it.
-fn installer(agent: &AgentImage, home: VolumeMount) -> Container {
-    let quantities = |cpu: &str, memory: &str| {
-        let quantity = |text: &str| Quantity(text.to_owned());
-        Some(BTreeMap::from([("cpu".to_owned(), quantity(cpu)), ("memory".to_owned(), quantity(memory))]))
-    };
-    Container {
-        name: "temper-agent".to_owned(),
-        image: Some(agent.image.clone()),
-        image_pull_policy: Some(agent.pull_policy.clone()),
-        command: Some(vec!["/temper-runner".to_owned(), "install".to_owned(), HOME.to_owned()]),
-        volume_mounts: Some(vec![home]),
-        // Stated, so that namespaces with quotas admit the pod; far below what any training asks for, so that it does
-        // not change where the pod fits.
-        resources: Some(ResourceRequirements {
-            requests: quantities("10m", "16Mi"),
-            limits: quantities("500m", "64Mi"),
-            ..ResourceRequirements::default()
-        }),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: Some(true),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
-            run_as_non_root: Some(true),
-            run_as_user: Some(AGENT_USER),
-            seccomp_profile: Some(SeccompProfile {
-                type_: "RuntimeDefault".to_owned(),
-                localhost_profile: None,
-            }),
-            ..SecurityContext::default()
-        }),
-        ..Container::default()
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the objects look like.
 
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::ResourceExt;
 use temper_advisor::TrialIndex;
 use temper_crds::{job::Job, validation};
 use temper_runner::agent::protocol::{POD_ORDERS, PodOrders};
 
 use super::{
+    delivery::Delivery,
     names::JobKey,
     pod::{AgentImage, Purpose, pod},
 };
@@ -58,10 +60,14 @@ fn agent() -> AgentImage {
     }
 }
 
-fn trial_pod() -> k8s_openapi::api::core::v1::Pod {
+fn trial_pod() -> Pod {
+    trial_pod_by(Delivery::ImageVolume)
+}
+
+fn trial_pod_by(delivery: Delivery) -> Pod {
     let purpose =
         Purpose::Attempt { trial: TrialIndex(3), attempt: 2, trial_uid: "t-uid", parameters: "{}".into() };
-    pod(&key(), &job(), &[1, 3, 9], &agent(), &purpose).unwrap()
+    pod(&key(), &job(), &[1, 3, 9], &agent(), delivery, &purpose).unwrap()
 }
 
 #[test]
@@ -73,19 +79,42 @@ fn the_template_is_kept_but_for_what_the_agent_needs() {
     assert_eq!(spec.restart_policy.take().as_deref(), Some("Never"));
     assert_eq!(spec.service_account_name.take().as_deref(), Some("temper-trial"));
     assert_eq!(spec.automount_service_account_token.take(), Some(true));
-    assert_eq!(spec.init_containers.take().unwrap().len(), 1);
-    let names = |spec: &k8s_openapi::api::core::v1::PodSpec| {
-        spec.volumes.iter().flatten().map(|volume| volume.name.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(names(&spec), ["data", "temper", "temper-checkpoints", "temper-credentials"]);
+    let names =
+        |spec: &PodSpec| spec.volumes.iter().flatten().map(|volume| volume.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&spec), ["data", "temper", "temper-agent", "temper-checkpoints", "temper-credentials"]);
     spec.volumes.as_mut().unwrap().truncate(1);
     let (made, wanted) = (&mut spec.containers[1], &mut template.containers[1]);
-    assert_eq!(made.command.take().unwrap(), ["/temper/temper-runner", "pod"]);
+    assert_eq!(made.command.take().unwrap(), ["/temper/agent/temper-runner", "pod"]);
     assert_eq!(made.args.take(), None);
     (wanted.command, wanted.args) = (None, None);
     made.volume_mounts.as_mut().unwrap().truncate(1);
     made.env.as_mut().unwrap().truncate(1);
     assert_eq!(spec, template);
+}
+
+#[test]
+fn either_way_the_same_program_is_run_beside_the_same_scratch_space() {
+    let [mounted, copied] =
+        [Delivery::ImageVolume, Delivery::InitContainer].map(|way| trial_pod_by(way).spec.unwrap());
+    let training = |spec: &PodSpec| spec.containers[1].clone();
+    assert_eq!(training(&mounted).command, training(&copied).command);
+    assert_eq!(training(&mounted).env, training(&copied).env);
+    let image = mounted.volumes.iter().flatten().find_map(|volume| volume.image.clone()).unwrap();
+    assert_eq!(image.reference.as_deref(), Some("temper:1"));
+    assert_eq!(image.pull_policy.as_deref(), Some("IfNotPresent"));
+    assert_eq!(mounted.init_containers, None);
+    let where_it_is = |spec: &PodSpec| {
+        let mounts = training(spec).volume_mounts.unwrap().into_iter();
+        mounts.map(|mount| (mount.name, mount.mount_path)).collect::<Vec<_>>()
+    };
+    let agent = ("temper-agent".to_owned(), "/temper/agent".to_owned());
+    assert_eq!(
+        where_it_is(&mounted).into_iter().filter(|mount| *mount != agent).collect::<Vec<_>>(),
+        where_it_is(&copied)
+    );
+    let installer = &copied.init_containers.unwrap()[0];
+    assert_eq!(installer.command.as_deref().unwrap(), ["/temper-runner", "install", "/temper/agent"]);
+    assert_eq!(installer.volume_mounts.as_deref().unwrap()[0].mount_path, "/temper");
 }
 
 #[test]
@@ -111,7 +140,8 @@ fn a_pod_belongs_to_its_trial_and_a_worker_to_its_job() {
     assert_eq!(made.owner_references()[0].uid, "t-uid");
     assert_eq!(made.labels()["kueue.x-k8s.io/queue-name"], "research");
     assert_eq!(made.labels()["temper.rs/index"], "3");
-    let worker = pod(&key(), &job(), &[], &agent(), &Purpose::Worker { number: 4 }).unwrap();
+    let worker =
+        pod(&key(), &job(), &[], &agent(), Delivery::ImageVolume, &Purpose::Worker { number: 4 }).unwrap();
     assert_eq!(worker.owner_references()[0].kind, "TuningJob");
     assert_eq!(worker.labels()["temper.rs/worker"], "4");
 }

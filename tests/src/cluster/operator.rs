@@ -20,8 +20,8 @@ pub struct Operator {
 
 impl Operator {
     /// One for the world's namespace alone, called `identity` among those that want to lead there; its clock is
-    /// `ahead` of everybody's.
-    pub(super) fn start(world: &World, identity: &str, ahead: Duration) -> Self {
+    /// `ahead` of everybody's. Options win over those that it has anyway.
+    pub(super) fn start(world: &World, identity: &str, ahead: Duration, options: &[&str]) -> Self {
         let cluster = world.cluster();
         let log = world.folder().join(format!("{identity}.log"));
         let file = File::options().create(true).append(true).open(&log);
@@ -34,11 +34,12 @@ impl Operator {
             .args(["--pdeathsig", "KILL"])
             .args(if ahead.is_zero() { Vec::new() } else { vec!["faketime".into(), "-f".into(), skew] })
             .arg(program)
-            .args(["operator", "--listen", "127.0.0.1:0", "--runner-image-pull-policy", "IfNotPresent"])
-            .args(["--runner-image", &cluster.runner_image])
+            .args(["operator", "--listen", "127.0.0.1:0"])
+            .args(options)
             .args(["--namespaces", world.namespace(), "--lease-namespace", world.namespace()])
             .env("KUBECONFIG", &cluster.kubeconfig)
             .env("POD_NAME", identity)
+            .env("TEMPER_RUNNER_IMAGE", &cluster.runner_image)
             // A clock that is wrong, not one that runs otherwise.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("TEMPER_LOG", "info,temper_operator=debug")

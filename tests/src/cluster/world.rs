@@ -81,12 +81,17 @@ impl World {
 
     /// Starts one of another name.
     pub fn operator_called(&self, identity: &str) -> Operator {
-        Operator::start(self, identity, Duration::ZERO)
+        Operator::start(self, identity, Duration::ZERO, &[])
+    }
+
+    /// Starts one with options of its own.
+    pub fn operator_with(&self, options: &[&str]) -> Operator {
+        Operator::start(self, "operator", Duration::ZERO, options)
     }
 
     /// Starts one whose clock is an hour ahead.
     pub fn operator_ahead(&self) -> Operator {
-        Operator::start(self, "operator", Duration::from_hours(1))
+        Operator::start(self, "operator", Duration::from_hours(1), &[])
     }
 
     /// `kubectl` in this namespace; what it printed.

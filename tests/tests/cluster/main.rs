@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod crashes;
+mod delivery;
 mod disruptions;
 mod edits;
 mod examples;
