@@ -143,6 +143,7 @@ impl Watcher for Plain {
         {
             let ended = match self.silent {
                 0 => String::new(),
+                1 => "1 more trial ended; ".to_owned(),
                 ended => format!("{ended} more trials ended; "),
             };
             to_stderr(&format!("{ended}{}", picture::standing(state, now)));
