@@ -25,8 +25,9 @@ use serde_json::{Map, Value, json};
 use temper_advisor::{Invalid, Resource, TrialIndex, schedule, space::Configuration, suggest::did_you_mean};
 use temper_crds::job::Job;
 
-use crate::plan::{
-    Action, Asked, Ending, Event, JobState, Millis, Observation, Outcome, Phase, Trial, plan_for,
+use crate::{
+    plan::{Action, Asked, Ending, Event, JobState, Millis, Observation, Outcome, Phase, Trial, plan_for},
+    warm_start::Learned,
 };
 
 /// Most trials of one ask: a slip of the keyboard should not fill the memory.
@@ -83,12 +84,15 @@ enum Decision {
 }
 
 impl AskTell {
-    /// A job that begins at `now`.
+    /// A job that begins at `now`, with what it learned from earlier ones.
     ///
     /// # Errors
     /// What is wrong with the search or the scheduler; a [`Job`] was found to be right in both.
-    pub fn new(job: &Job, now: Millis) -> Result<Self, Vec<Invalid>> {
+    pub fn new(job: &Job, learned: Option<Learned>, now: Millis) -> Result<Self, Vec<Invalid>> {
         let mut state = JobState::of(job)?;
+        if let Some(learned) = learned {
+            state.apply(now, &Event::Observed(learned.into()));
+        }
         state.apply(now, &Event::Observed(Observation::Opened));
         let decides = job.settings.scheduler.kind != schedule::NONE
             || job.stop_rules.early_stopping.is_some()

@@ -18,6 +18,7 @@ use crate::{
     local::workload::Workload,
     plan::{Action, Event, JobState, Millis, Observation, plan_for},
     plot::brief,
+    warm_start::Learned,
 };
 
 /// What a job would do.
@@ -37,6 +38,9 @@ pub struct Explanation {
     pub algorithm: String,
     /// How it does that, and why so.
     pub search: String,
+    /// From which earlier jobs it learns, or why it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<String>,
     /// How far trials go.
     pub scheduler: String,
     /// How many trials get how far, and what that saves.
@@ -78,12 +82,26 @@ pub struct ParameterText {
     pub when: Option<String>,
 }
 
-/// Says what the job would do; `proposals` configurations are shown. Paths are of a run in the folder `here`.
+/// Says what the job would do; `proposals` configurations are shown. Paths are of a run in the folder `here`. `learned`
+/// is what it learned from earlier jobs, or why it cannot.
 ///
 /// # Errors
 /// What is wrong with the search or the scheduler; a [`Job`] was found to be right in both.
-pub fn explain(job: &Job, proposals: u32, here: &Path) -> Result<Explanation, Vec<Invalid>> {
+pub fn explain(
+    job: &Job,
+    learned: Result<Option<Learned>, Vec<String>>,
+    proposals: u32,
+    here: &Path,
+) -> Result<Explanation, Vec<Invalid>> {
     let mut state = JobState::of(job)?;
+    let warm_start = match learned {
+        Ok(None) => None,
+        Ok(Some(learned)) => {
+            state.apply(Millis(0), &Event::Observed(learned.into()));
+            state.learned().map(str::to_owned)
+        }
+        Err(why) => Some(why.join("\n")),
+    };
     let said = state.advisor().explain();
     let (search, scheduler) = said.split_once('\n').unwrap_or((&said, ""));
     let (search, scheduler) = (search.to_owned(), scheduler.to_owned());
@@ -108,6 +126,7 @@ pub fn explain(job: &Job, proposals: u32, here: &Path) -> Result<Explanation, Ve
         configurations: space.cardinality(),
         algorithm: job.settings.search.algorithm.clone(),
         search,
+        warm_start,
         reach: reach::reach(job, &state.advisor().rungs())?,
         scheduler,
         budget: budget(job),

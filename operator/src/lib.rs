@@ -2,6 +2,7 @@
 //!
 //! - [`plan`]: what is done next with a job; pure
 //! - [`simulate`]: jobs in virtual time
+//! - [`warm_start`]: what a job learns from earlier ones; pure
 //! - [`view`]: a job as people and programs look at it
 //! - [`plot`]: the same as pictures
 //! - [`local`]: jobs on this machine
@@ -19,3 +20,4 @@ pub mod plan;
 pub mod plot;
 pub mod simulate;
 pub mod view;
+pub mod warm_start;

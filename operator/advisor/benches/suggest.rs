@@ -40,7 +40,14 @@ fn history(context: &Context<'_>, trials: u32) -> History {
 
 fn suggest(criterion: &mut Criterion) {
     let space = space();
-    let context = Context { space: &space, objectives: 1, seed: 0, max_trials: None, parallelism: 1 };
+    let context = Context {
+        space: &space,
+        objectives: 1,
+        seed: 0,
+        max_trials: None,
+        parallelism: 1,
+        warm_start: false,
+    };
     let mut group = criterion.benchmark_group("suggest");
     group.sample_size(20);
     for trials in [100, 1000] {

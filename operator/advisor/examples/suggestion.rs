@@ -37,7 +37,14 @@ fn main() {
         when: vec![],
     });
     let space = Space::new(parameters.collect()).expect("a good space");
-    let context = Context { space: &space, objectives: 1, seed: 1, max_trials: None, parallelism: 1 };
+    let context = Context {
+        space: &space,
+        objectives: 1,
+        seed: 1,
+        max_trials: None,
+        parallelism: 1,
+        warm_start: false,
+    };
     let build = |name: &str| {
         let registration = searcher(name).expect("a searcher");
         (registration.build)(&context, &Map::new()).expect("good options")

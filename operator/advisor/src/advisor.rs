@@ -1,6 +1,6 @@
 //! The whole advisor of one job: its history, its searcher and its scheduler behind one door.
 //!
-//! An advisor is a fold over a job's events: [`Advisor::started`], [`Advisor::reported`], [`Advisor::paused`],
+//! An advisor is a fold over a job's events: [`Advisor::learn`], [`Advisor::started`], [`Advisor::reported`], [`Advisor::paused`],
 //! [`Advisor::promoted`], [`Advisor::ended`]. It is never stored: the same events in a new advisor give the same
 //! answers. When a worker is free: first [`Advisor::promotion`], else [`Advisor::goal`] and [`Advisor::propose`];
 //! where that proposes nothing more, [`Advisor::promotion`] once again.
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::{
     Invalid, Resource, TrialIndex,
     history::{History, Report, Trial, TrialState},
+    past::PastTrial,
     schedule::{self, Ending, Goal, Promotion, Scheduler, Verdict},
     search::{self, Searcher},
     space::{Configuration, Space},
@@ -39,6 +40,17 @@ pub struct Settings {
     pub parallelism: u32,
     /// Tried first, in this order: trial `i` tries point `i`.
     pub points: Vec<Configuration>,
+    /// Whether it is told what earlier jobs have found ([`Advisor::learn`]) before its first trial.
+    pub warm_start: bool,
+}
+
+impl Settings {
+    /// Most that a trial can get, where that is bounded.
+    pub fn max_resource(&self) -> Option<Resource> {
+        let implied =
+            || if self.scheduler.kind == schedule::NONE { None } else { schedule::max_of(&self.space) };
+        self.scheduler.max.or_else(implied)
+    }
 }
 
 /// What proposes configurations.
@@ -125,6 +137,18 @@ impl Advisor {
     /// whether it was stopped.
     pub fn set_recalling(&mut self, recalling: bool) {
         self.recalling = recalling;
+    }
+
+    /// Trials of earlier jobs, for a search that learns. They are none of this job's: no scheduler judges by them. Told
+    /// before the first trial, and the same ones whenever the advisor is built anew.
+    pub fn learn(&mut self, past: &[PastTrial]) {
+        let space = &self.settings.space;
+        self.history.learn(past.iter().map(|trial| trial.as_trial(space)).collect());
+    }
+
+    /// Whether what it proposes depends on what came of trials.
+    pub fn learns(&self) -> bool {
+        self.searcher.learns()
     }
 
     /// What has been tried, and what came of it.
@@ -243,8 +267,13 @@ impl Advisor {
             1 => "First the point to evaluate. ".to_owned(),
             left => format!("First the {left} points to evaluate. "),
         };
+        let learned = match self.history.learned() {
+            learned if learned == 0 || !self.learns() => String::new(),
+            1 => "It has learned from a trial of an earlier job. ".to_owned(),
+            learned => format!("It has learned from {learned} trials of earlier jobs. "),
+        };
         let search = self.searcher.explain(&search_context(&self.settings), &self.history);
-        format!("{points}{search}\n{}", self.scheduler.explain())
+        format!("{points}{learned}{search}\n{}", self.scheduler.explain())
     }
 }
 
@@ -255,6 +284,7 @@ fn search_context(settings: &Settings) -> search::Context<'_> {
         seed: settings.seed,
         max_trials: settings.max_trials,
         parallelism: settings.parallelism,
+        warm_start: settings.warm_start,
     }
 }
 
@@ -269,10 +299,9 @@ fn build_scheduler(settings: &Settings) -> Result<Box<dyn Scheduler>, Vec<Invali
     let chosen = &settings.scheduler;
     let within = |errors: Vec<Invalid>| errors.into_iter().map(|error| error.within("scheduler")).collect();
     let registration = schedule::scheduler(&chosen.kind).map_err(|error| within(vec![error]))?;
-    let implied = || if chosen.kind == schedule::NONE { None } else { schedule::max_of(&settings.space) };
     let context = schedule::Context {
         min: chosen.min,
-        max: chosen.max.or_else(implied),
+        max: settings.max_resource(),
         reduction_factor: chosen.reduction_factor,
         seed: settings.seed,
         max_trials: settings.max_trials,

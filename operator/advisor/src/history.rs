@@ -78,11 +78,14 @@ impl Standing {
     }
 }
 
-/// All trials of a job, by index: trial `i` is at position `i`. No event costs more with more trials in it.
+/// All trials of a job, by index, and what it learned from earlier jobs. No event costs more with more trials in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    trials: Vec<Trial>,
-    /// Of each trial.
+    /// Those of earlier jobs, and then the job's own: trial `i` is at position `learned + i`.
+    known: Vec<Trial>,
+    /// How many are of earlier jobs.
+    learned: usize,
+    /// Of each known trial.
     standings: Vec<Standing>,
     not_live: usize,
     /// By the fingerprint of their configuration, the first trial of each different one.
@@ -91,72 +94,95 @@ pub struct History {
 }
 
 impl History {
-    /// All trials, in order of their index.
+    /// The job's own trials, in order of their index.
     pub fn trials(&self) -> &[Trial] {
-        &self.trials
+        &self.known[self.learned..]
     }
 
-    /// One trial.
+    /// One trial of the job.
     pub fn get(&self, index: TrialIndex) -> Option<&Trial> {
-        self.trials.get(index.at())
+        self.trials().get(index.at())
     }
 
-    /// What ranks each trial, in the same order.
+    /// What a model is made of: the trials of earlier jobs, and then the job's own.
+    pub fn known(&self) -> &[Trial] {
+        &self.known
+    }
+
+    /// How many of the known trials are of earlier jobs.
+    pub fn learned(&self) -> usize {
+        self.learned
+    }
+
+    /// What ranks each known trial, in the same order.
     pub fn standings(&self) -> &[Standing] {
         &self.standings
     }
 
-    /// How many trials are not live: they ended or are paused.
+    /// How many of the known trials are not live: they ended or are paused.
     pub fn not_live(&self) -> usize {
         self.not_live
     }
 
-    /// Index of the next trial.
+    /// Index of the job's next trial.
     pub fn next_index(&self) -> TrialIndex {
-        TrialIndex(self.trials.len() as u32)
+        TrialIndex(self.trials().len() as u32)
     }
 
-    /// Whether this configuration was tried, in whatever state its trial is.
+    /// Whether the job tried this configuration, in whatever state its trial is. What an earlier job tried may be tried
+    /// again: the best of it should be.
     pub fn contains(&self, configuration: &Configuration) -> bool {
         let alike = self.tried.get(&configuration.fingerprint());
         alike.is_some_and(|trials| {
-            trials.iter().any(|at| self.trials[at.at()].configuration.same(configuration))
+            trials.iter().any(|at| self.trials()[at.at()].configuration.same(configuration))
         })
     }
 
-    /// How many different configurations were tried.
+    /// How many different configurations the job tried.
     pub fn different(&self) -> usize {
         self.different
+    }
+
+    /// Trials of earlier jobs are known, after those of which it learned before and ahead of the job's own. They have
+    /// ended.
+    pub fn learn(&mut self, trials: Vec<Trial>) {
+        let at = self.learned;
+        self.learned += trials.len();
+        self.not_live += trials.iter().filter(|trial| trial.state != TrialState::Live).count();
+        self.standings.splice(at..at, trials.iter().map(Standing::of));
+        self.known.splice(at..at, trials);
     }
 
     /// Trial [`History::next_index`] was created.
     pub fn push(&mut self, trial: Trial) {
         if !self.contains(&trial.configuration) {
-            let alike = self.tried.entry(trial.configuration.fingerprint()).or_default();
-            alike.push(TrialIndex(self.trials.len() as u32));
+            let index = self.next_index();
+            self.tried.entry(trial.configuration.fingerprint()).or_default().push(index);
             self.different += 1;
         }
         self.not_live += usize::from(trial.state != TrialState::Live);
         self.standings.push(Standing::of(&trial));
-        self.trials.push(trial);
+        self.known.push(trial);
     }
 
     /// A trial reported. Nothing changes when there is no such trial or it has reported at this resource before.
     pub fn report(&mut self, index: TrialIndex, report: Report) {
-        let Some(trial) = self.trials.get_mut(index.at()) else { return };
+        let at = self.learned + index.at();
+        let Some(trial) = self.known.get_mut(at) else { return };
         if let Err(place) = trial.reports.binary_search_by_key(&report.resource, |known| known.resource) {
             trial.reports.insert(place, report);
-            self.standings[index.at()] = Standing::of(trial);
+            self.standings[at] = Standing::of(trial);
         }
     }
 
     /// A trial stands elsewhere now. Nothing changes when there is no such trial.
     pub fn set_state(&mut self, index: TrialIndex, state: TrialState) {
-        let Some(trial) = self.trials.get_mut(index.at()) else { return };
+        let at = self.learned + index.at();
+        let Some(trial) = self.known.get_mut(at) else { return };
         self.not_live -= usize::from(trial.state != TrialState::Live);
         self.not_live += usize::from(state != TrialState::Live);
         trial.state = state;
-        self.standings[index.at()] = Standing::of(trial);
+        self.standings[at] = Standing::of(trial);
     }
 }
 
@@ -206,5 +232,29 @@ mod tests {
         assert_eq!(history.not_live(), 1);
         history.set_state(TrialIndex(0), TrialState::Live);
         assert_eq!(history.not_live(), 0);
+    }
+
+    #[test]
+    fn what_an_earlier_job_tried_is_known_and_not_the_jobs_own() {
+        let mut history = History::default();
+        history.push(trial(Value::Int(1)));
+        let earlier = |x, loss| Trial {
+            state: TrialState::Completed,
+            reports: vec![at(1, loss)],
+            ..trial(Value::Int(x))
+        };
+        history.learn(vec![earlier(7, 0.7), earlier(8, 0.8)]);
+        history.learn(vec![earlier(9, 0.9)]);
+        history.push(trial(Value::Int(2)));
+        history.report(TrialIndex(1), at(1, 0.2));
+        history.set_state(TrialIndex(1), TrialState::Stopped);
+        let losses = |trials: &[Trial]| trials.iter().map(Trial::loss).collect::<Vec<_>>();
+        assert_eq!(losses(history.known()), [Some(0.7), Some(0.8), Some(0.9), None, Some(0.2)]);
+        assert_eq!(losses(history.trials()), [None, Some(0.2)]);
+        assert_eq!(history.standings()[4], Standing::of(&history.trials()[1]));
+        assert_eq!(history.get(TrialIndex(1)), history.known().last());
+        assert_eq!((history.next_index(), history.not_live(), history.different()), (TrialIndex(2), 4, 2));
+        assert!(history.contains(&trial(Value::Int(2)).configuration));
+        assert!(!history.contains(&trial(Value::Int(7)).configuration));
     }
 }

@@ -4,7 +4,7 @@
 //! so an advisor rebuilt from a job's recorded events proposes exactly what the one that lived through them would.
 //!
 //! - [`space`]: the parameters, and their encoding to the unit cube and back
-//! - [`history`]: what has been tried and what came of it
+//! - [`history`]: what has been tried and what came of it; [`past`]: and what earlier jobs have found
 //! - [`search`]: what proposes configurations (one file and one line of registration each)
 //! - [`importance`]: which parameters made the difference
 //! - [`schedule`]: what decides how far a trial goes (likewise)
@@ -20,6 +20,7 @@ pub mod error;
 pub mod history;
 pub mod ids;
 pub mod importance;
+pub mod past;
 pub mod registry;
 pub mod rng;
 pub mod schedule;

@@ -22,7 +22,7 @@ spec:
 "
     );
     let job = parse_job(&text).unwrap_or_else(|errors| panic!("{}", errors.render("job")));
-    AskTell::new(&job, Millis(0)).expect("a right job")
+    AskTell::new(&job, None, Millis(0)).expect("a right job")
 }
 
 fn say(job: &mut AskTell, line: &str) -> Value {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 
-use super::{Exit, Failure, Shell, source::Manifest};
+use super::{Exit, Failure, Shell, source::Manifest, warm_start};
 use crate::{ask_tell::AskTell, plan::Millis};
 
 /// Speak JSON lines with a program that runs the trials itself
@@ -38,7 +38,11 @@ impl AskTellCommand {
         let job = Manifest::from(self.file).job(shell)?;
         let begin = Instant::now();
         let now = || Millis(begin.elapsed().as_millis() as u64);
-        let mut dialogue = AskTell::new(&job, now()).map_err(|invalid| {
+        let learned = warm_start::learn(&job, warm_start::at_home())?;
+        if let Some(learned) = &learned {
+            shell.note(&learned.message);
+        }
+        let mut dialogue = AskTell::new(&job, learned, now()).map_err(|invalid| {
             let lines: Vec<String> = invalid.iter().map(ToString::to_string).collect();
             anyhow!("{}", lines.join("\n"))
         })?;

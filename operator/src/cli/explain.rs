@@ -10,6 +10,7 @@ use super::{
     shell::style,
     source::Manifest,
     trials::short,
+    warm_start,
 };
 use crate::explain::{self, Explanation, Reach, Variable};
 
@@ -52,7 +53,14 @@ impl Explain {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
         let job = Manifest::from(self.file).job(shell)?;
         let here = std::env::current_dir().context("the current folder cannot be found")?;
-        let explanation = explain::explain(&job, self.proposals, &here).map_err(|invalid| {
+        let learned = warm_start::try_to_learn(&job, warm_start::at_home());
+        if learned.is_err() {
+            shell.warn(
+                "the jobs of spec.warmStartFrom are not on this machine as they should be: what follows is without \
+                 them. On a cluster the operator looks for them in the job's namespace",
+            );
+        }
+        let explanation = explain::explain(&job, learned, self.proposals, &here).map_err(|invalid| {
             let lines: Vec<String> = invalid.iter().map(ToString::to_string).collect();
             anyhow!("{}", lines.join("\n"))
         })?;
@@ -100,6 +108,9 @@ fn text(out: &mut impl Write, said: &Explanation, unit: &str) -> io::Result<()> 
 
     heading(out, &format!("Search: {}", said.algorithm))?;
     writeln!(out, "{}", said.search)?;
+    if let Some(warm_start) = &said.warm_start {
+        writeln!(out, "{warm_start}")?;
+    }
 
     heading(out, "How far trials go")?;
     writeln!(out, "{}", said.scheduler)?;

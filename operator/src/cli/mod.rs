@@ -30,6 +30,7 @@ mod suspend;
 mod top;
 mod trials;
 mod validate;
+mod warm_start;
 
 use std::{
     ffi::{OsStr, OsString},

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use temper_crds::{job::Job, validation};
 use temper_runner::agent::protocol::MetricsSource;
 
-use super::{Exit, Failure, Shell, source::Manifest};
+use super::{Exit, Failure, Shell, source::Manifest, warm_start};
 use crate::{
     local::{
         self, LocalJob, Remembered, RunEnd, RunError,
@@ -86,6 +86,9 @@ impl Run {
                 shell.note(&format!("what was in {} is now in {}", store_path.display(), aside.display()));
             }
         }
+        // Before anything is made: a job that cannot learn what it is to learn leaves nothing behind.
+        let is_new = !store_path.join(store::FILE).is_file();
+        let learned = if is_new { warm_start::learn(&job, warm_start::beside(&store_path))? } else { None };
         let (mut store, made) =
             Store::open(&store_path, &manifest).map_err(|error| explain(error, &store_path))?;
         if !made {
@@ -94,6 +97,19 @@ impl Run {
         let state = state_of(&job)?;
         let mut remembered =
             local::remember(state, |take| store.replay(take)).map_err(|error| explain(error, &store_path))?;
+        let has_begun = remembered.state.started().is_some() || remembered.state.learned().is_some();
+        if !has_begun {
+            // An earlier run may have made the store and not got further.
+            let learned = match learned {
+                None if !is_new => warm_start::learn(&job, warm_start::beside(&store_path))?,
+                learned => learned,
+            };
+            let state = &mut remembered.state;
+            if let Some(learned) = learned {
+                warm_start::record(learned, state, super::store::now(), &mut store)
+                    .map_err(|error| explain(error, &store_path))?;
+            }
+        }
         let end = if is_over(&mut remembered) {
             shell.note(
                 "this job is over already; here is its result. Raise its budget, or use --fresh, to go on",
@@ -125,11 +141,6 @@ impl Run {
         })?;
         for ignored in &workload.ignored {
             shell.warn(&format!("not used on this machine: {ignored}"));
-        }
-        for name in &job.warm_start_from {
-            shell.warn(&format!(
-                "warmStartFrom {name}: jobs of a cluster cannot be learned from on this machine"
-            ));
         }
         if self.ignore_gpus {
             workload.request.gpus = 0;
@@ -284,6 +295,9 @@ fn is_over(remembered: &mut Remembered) -> bool {
 
 fn say_what_begins(shell: Shell, job: &Job, state: &JobState, store: &Path, made: bool) {
     let counts = state.counts();
+    if let Some(learned) = state.learned().filter(|_| counts.created == 0) {
+        shell.note(learned);
+    }
     let max = job.budget.max_trials;
     let (at_once, store) = (job.budget.parallelism, store.display());
     if made {

@@ -13,6 +13,7 @@ use temper_crds::job::Job;
 use super::{
     Exit, Failure, Shell,
     run::{self, Finished, Format},
+    warm_start,
 };
 use crate::{
     local::{
@@ -75,6 +76,7 @@ impl Simulate {
         {
             shell.note(&format!("what was in {} is now in {}", path.display(), aside.display()));
         }
+        let learned = warm_start::learn(&job, warm_start::beside(&path).simulated())?;
         let (mut store, made) = Store::open(&path, &manifest).map_err(|error| run::explain(error, &path))?;
         if !made {
             return Err(Failure::wrong_input(anyhow!("the store {} holds a job already", path.display()))
@@ -82,6 +84,11 @@ impl Simulate {
         }
         let begin = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let begin = Millis(begin);
+        if let Some(learned) = learned {
+            shell.note(&learned.message);
+            warm_start::record(learned, &mut state, begin, &mut store)
+                .map_err(|error| run::explain(error, &path))?;
+        }
         let seconds = record(&mut state, source.as_ref(), begin, &mut store)
             .map_err(|error| run::explain(error, &path))?;
         let at = Millis(begin.0 + (seconds * 1e3) as u64);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Where stores are made when nothing else is said.
-const HOME: &str = ".temper";
+pub(super) const HOME: &str = ".temper";
 
 /// A store that is open for reading.
 pub(super) struct Store {
@@ -41,7 +41,7 @@ fn only_store(home: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// The stores within a folder, by name.
-fn stores_in(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn stores_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut stores: Vec<PathBuf> =
         entries.map(|entry| entry.path()).filter(|path| path.join(FILE).is_file()).collect();
@@ -49,7 +49,7 @@ fn stores_in(folder: &Path) -> Vec<PathBuf> {
     stores
 }
 
-fn listed(stores: &[PathBuf]) -> String {
+pub(super) fn listed(stores: &[PathBuf]) -> String {
     stores.iter().map(|store| store.display().to_string()).collect::<Vec<_>>().join(" | ")
 }
 

@@ -377,7 +377,10 @@ fn trial_of(event: &Event) -> Option<u32> {
             Observation::Reported { trial, .. }
             | Observation::Checkpointed { trial, .. }
             | Observation::Ended { trial, .. } => *trial,
-            Observation::Opened | Observation::Reopened | Observation::Suspended { .. } => return None,
+            Observation::Learned { .. }
+            | Observation::Opened
+            | Observation::Reopened
+            | Observation::Suspended { .. } => return None,
         },
     };
     Some(trial.0)

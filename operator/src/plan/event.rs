@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use temper_advisor::{Resource, TrialIndex, space::Configuration};
+use temper_advisor::{Resource, TrialIndex, past::PastTrial, space::Configuration};
 
 /// Milliseconds since the Unix epoch, or since the start of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +86,13 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "saw", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Observation {
+    /// What earlier jobs have found is known to the search. At the job's beginning only.
+    Learned {
+        /// From what, for people.
+        message: String,
+        /// What the search is told.
+        trials: Vec<PastTrial>,
+    },
     /// An executor took the job up: at its beginning, and again after each interruption.
     Opened,
     /// A job that was over goes on: its budget was raised.

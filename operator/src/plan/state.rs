@@ -41,6 +41,8 @@ pub struct JobState {
     pub(super) exhausted: bool,
     pub(super) suspended: bool,
     pub(super) outcome: Option<JobOutcome>,
+    /// From what earlier jobs it learned, for people.
+    learned: Option<String>,
     pub(super) started: Option<Millis>,
     /// When the job was last seen to be running, and how long it had been by then.
     pub(super) active_since: Option<Millis>,
@@ -81,6 +83,7 @@ impl JobState {
             exhausted: false,
             suspended: false,
             outcome: None,
+            learned: None,
             started: None,
             active_since: None,
             active_before: 0,
@@ -136,6 +139,11 @@ impl JobState {
     /// Whether the user asked it to be suspended.
     pub fn is_suspended(&self) -> bool {
         self.suspended
+    }
+
+    /// From what earlier jobs it learned when it began, for people; a line for each.
+    pub fn learned(&self) -> Option<&str> {
+        self.learned.as_deref()
     }
 
     /// When the job began.
@@ -261,6 +269,10 @@ impl JobState {
 
     fn observed(&mut self, at: Millis, observation: &Observation) {
         match observation {
+            Observation::Learned { message, trials } => {
+                self.advisor.learn(trials);
+                self.learned = Some(message.clone());
+            }
             Observation::Opened => {
                 self.started.get_or_insert(at);
                 // What lies between the last event of the one who died and this was nobody's time.

@@ -193,6 +193,7 @@ fn history(space: &Space, trials: &[TrialView], objectives: &[ObjectiveView]) ->
         max_trials: None,
         parallelism: 1,
         points: Vec::new(),
+        warm_start: false,
     };
     let mut advisor = Advisor::new(settings).expect("right settings");
     for trial in trials {

@@ -5,5 +5,6 @@
 mod commands;
 mod interruption;
 mod killing;
+mod learning;
 mod stores;
 mod world;

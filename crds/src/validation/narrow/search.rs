@@ -128,6 +128,7 @@ pub(super) fn settings(
     points: Option<Option<Vec<Configuration>>>,
     budget: Option<&Budget>,
     seed: Option<u64>,
+    warm_start: bool,
 ) -> Option<Settings> {
     let search: Option<SearchSpec> = reader.read("spec.search", SearchSpec::default());
     check_options(reader, "spec.search", "algorithm", &SearchSpec::default().algorithm, SEARCHERS);
@@ -142,6 +143,7 @@ pub(super) fn settings(
         max_trials: budget.max_trials,
         parallelism: budget.parallelism,
         points: points??,
+        warm_start,
     };
     let already_said = reader.errors.iter().any(|error| is_within(&error.path, "spec.scheduler"));
     if already_said || !reader.options.is_empty() {

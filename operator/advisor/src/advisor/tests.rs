@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    past::PastEnding,
+    rng,
     schedule::testing::{Event, Pool, Subject, erratic, resource},
     search::testing::{choice, cube, float, int, parameter, space},
     space::{Domain, Value as ParameterValue},
@@ -30,6 +32,7 @@ fn settings(algorithm: &str, scheduler: &str, with: Value) -> Settings {
         max_trials: Some(20),
         parallelism: 4,
         points: Vec::new(),
+        warm_start: false,
     }
 }
 
@@ -41,7 +44,14 @@ struct Job {
 
 impl Job {
     fn new(settings: Settings) -> Self {
-        Self { advisor: Advisor::new(settings).expect("valid"), configurations: Vec::new() }
+        Self::after(&[], settings)
+    }
+
+    /// A job that learns from these.
+    fn after(past: &[PastTrial], settings: Settings) -> Self {
+        let mut advisor = Advisor::new(settings).expect("valid");
+        advisor.learn(past);
+        Self { advisor, configurations: Vec::new() }
     }
 }
 
@@ -102,6 +112,22 @@ fn kinds() -> impl Strategy<Value = Settings> {
     )
 }
 
+/// Trials of an earlier job over `space`: where they were, how they ended, and what they reported.
+fn past(space: &Space, count: u32, seed: u64) -> Vec<PastTrial> {
+    let endings = [PastEnding::Completed, PastEnding::Stopped, PastEnding::Failed];
+    (0..count)
+        .map(|at| {
+            let mut rng = rng::for_trial(seed, TrialIndex(at), "past");
+            let place = search::random::coordinates(&mut rng, space.dimensions().len());
+            let ending = endings[(at as usize + seed as usize % 7) % 3];
+            let furthest = if ending == PastEnding::Completed { 9 } else { u64::from(at) % 4 };
+            let loss = |step: u64| place.iter().sum::<f64>() + 1.0 / step as f64;
+            let reports = (1..=furthest).map(|step| (resource(step), vec![loss(step)])).collect();
+            PastTrial { parameters: space.decode(&place), ending, reports }
+        })
+        .collect()
+}
+
 fn pools() -> impl Strategy<Value = Pool> {
     let chance = || prop_oneof![Just(0.0), 0.0..0.4];
     (1..8_usize, 1..12_u64, 1..3_u64, chance(), chance(), any::<u64>()).prop_map(
@@ -119,12 +145,15 @@ fn pools() -> impl Strategy<Value = Pool> {
 
 proptest! {
     #[test]
-    fn the_same_events_give_the_same_proposals_verdicts_and_promotions(settings in kinds(), pool in pools()) {
-        let mut lived = Job::new(settings.clone());
+    fn the_same_events_give_the_same_proposals_verdicts_and_promotions(
+        settings in kinds(), pool in pools(), earlier in 0..12_u32
+    ) {
+        let past = past(&settings.space, earlier, pool.seed);
+        let mut lived = Job::after(&past, settings.clone());
         let events = pool.run(&mut lived, erratic(pool.seed));
-        let mut first = Job::new(settings.clone());
+        let mut first = Job::after(&past, settings.clone());
         first.configurations.clone_from(&lived.configurations);
-        let mut rebuilt = Advisor::new(settings).expect("valid");
+        let Job { advisor: mut rebuilt, .. } = Job::after(&past, settings);
         for event in events {
             let verdict = first.tell(event);
             match event {
@@ -172,10 +201,12 @@ proptest! {
 #[test]
 fn every_searcher_proposes_the_same_again() {
     let pool = Pool { workers: 3, max_trials: 20, length: 9, stride: 1, failures: 0.1, late: 0.0, seed: 3 };
-    for registration in search::SEARCHERS {
-        let settings = settings(registration.name, "ASHA", json!({}));
-        let mut lived = Job::new(settings.clone());
-        let mut rebuilt = Job::new(settings);
+    let names = search::SEARCHERS.iter().map(|registration| registration.name);
+    for (name, earlier) in names.flat_map(|name| [(name, 0), (name, 30)]) {
+        let settings = settings(name, "ASHA", json!({}));
+        let past = past(&settings.space, earlier, 3);
+        let mut lived = Job::after(&past, settings.clone());
+        let mut rebuilt = Job::after(&past, settings);
         for event in pool.run(&mut lived, erratic(3)) {
             if let Event::Started(trial, _) = event {
                 rebuilt.start(trial);
@@ -183,8 +214,75 @@ fn every_searcher_proposes_the_same_again() {
                 rebuilt.tell(event);
             }
         }
-        assert_eq!(rebuilt.configurations, lived.configurations, "{}", registration.name);
+        assert_eq!(rebuilt.configurations, lived.configurations, "{name} after {earlier}");
     }
+}
+
+/// Trials all over a space of two dimensions, as they would be in an earlier job whose loss is least at (0.8, 0.2).
+fn good_past(space: &Space) -> Vec<PastTrial> {
+    let grid = (0..64).map(|at| [f64::from(at % 8) / 7.0, f64::from(at / 8) / 7.0]);
+    grid.map(|at| PastTrial {
+        parameters: space.decode(&at),
+        ending: PastEnding::Completed,
+        reports: vec![(resource(9), vec![(at[0] - 0.8).abs() + (at[1] - 0.2).abs()])],
+    })
+    .collect()
+}
+
+#[test]
+fn a_search_that_learns_begins_where_an_earlier_job_was_good() {
+    for name in ["TPE", "GaussianProcess", "Auto"] {
+        let settings = settings(name, "None", json!({}));
+        let mut job = Job::after(&good_past(&settings.space), Settings { warm_start: true, ..settings });
+        assert!(job.advisor.learns(), "{name}");
+        let offs: Vec<f64> = (0..6)
+            .map(|trial| {
+                job.start(TrialIndex(trial)).expect("it starts");
+                let at: Vec<f64> = job.advisor.history().known()[64 + trial as usize]
+                    .point
+                    .iter()
+                    .copied()
+                    .flatten()
+                    .collect();
+                (at[0] - 0.8).abs().max((at[1] - 0.2).abs())
+            })
+            .collect();
+        // One of six random places is as near by a chance of two in three; four of six by one in two hundred.
+        let near = offs.iter().filter(|off| **off < 0.2).count();
+        assert!(near >= 4, "{name}: {offs:?}");
+        assert!(
+            job.advisor.explain().contains("learned from 64 trials of earlier jobs"),
+            "{}",
+            job.advisor.explain()
+        );
+    }
+}
+
+#[test]
+fn a_search_that_does_not_learn_goes_as_without_earlier_jobs() {
+    for name in ["Random", "Sobol", "Grid"] {
+        let settings = settings(name, "None", json!({}));
+        let mut after = Job::after(&good_past(&settings.space), settings.clone());
+        let mut plain = Job::new(settings);
+        assert!(!after.advisor.learns(), "{name}");
+        for trial in 0..6 {
+            after.start(TrialIndex(trial));
+            plain.start(TrialIndex(trial));
+        }
+        assert_eq!(after.configurations, plain.configurations, "{name}");
+        assert!(!after.advisor.explain().contains("earlier"), "{name}");
+    }
+}
+
+#[test]
+fn no_scheduler_judges_by_trials_of_earlier_jobs() {
+    let settings = settings("TPE", "ASHA", json!({}));
+    let mut advisor = Job::after(&good_past(&settings.space), settings).advisor;
+    let trial = start(&mut advisor, 0);
+    // It would be the worst of sixty-five.
+    assert_eq!(advisor.reported(trial, resource(1), vec![99.0]), Verdict::Continue);
+    assert_eq!(advisor.history().trials().len(), 1);
+    assert_eq!(advisor.history().next_index(), TrialIndex(1));
 }
 
 #[test]

@@ -51,6 +51,10 @@ impl Searcher for Auto {
         self.chosen.propose(context, history, index)
     }
 
+    fn learns(&self) -> bool {
+        self.chosen.learns()
+    }
+
     fn explain(&self, context: &Context<'_>, history: &History) -> String {
         format!("{}, chosen because {}. {}", self.name, self.why, self.chosen.explain(context, history))
     }
@@ -67,7 +71,7 @@ pub fn choose(context: &Context<'_>) -> (&'static Registration<BuildSearcher>, S
     if let Some(size) = size.filter(|size| *size <= budget.map_or(COVERED, u128::from)) {
         return (&grid::REGISTRATION, format!("all {size} configurations fit the budget"));
     }
-    if let Some(max) = budget.filter(|max| *max <= context.parallelism) {
+    if let Some(max) = budget.filter(|max| *max <= context.parallelism && !context.warm_start) {
         return (
             &sobol::REGISTRATION,
             format!("all {max} trials start before any has ended: there is nothing to learn from"),

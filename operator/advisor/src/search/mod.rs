@@ -36,12 +36,15 @@ pub struct Context<'a> {
     pub max_trials: Option<u32>,
     /// How many run at once.
     pub parallelism: u32,
+    /// Whether there is something to learn from before the first trial has ended.
+    pub warm_start: bool,
 }
 
 /// Proposes configurations.
 ///
 /// A proposal is a pure function of the context, the history and the index: state inside may only cache what can
-/// be computed again from these.
+/// be computed again from these. A model is made of all trials that are known ([`History::known`]); what was tried and
+/// is not to be tried again are the job's own ([`History::contains`]).
 pub trait Searcher: Send + Sync {
     /// The configuration to try as trial `index`, which is not yet in the history. Trials in it that are live are
     /// pending: their configuration is known and their result is not.
@@ -52,6 +55,11 @@ pub trait Searcher: Send + Sync {
         history: &History,
         index: TrialIndex,
     ) -> Option<Configuration>;
+
+    /// Whether its proposals depend on what came of trials.
+    fn learns(&self) -> bool {
+        false
+    }
 
     /// What it would do next and why, in a sentence, for `temper explain`.
     fn explain(&self, context: &Context<'_>, history: &History) -> String;

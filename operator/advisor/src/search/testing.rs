@@ -56,7 +56,7 @@ pub(crate) fn number(configuration: &Configuration, name: &str) -> f64 {
 }
 
 pub(crate) fn context(space: &Space, seed: u64) -> Context<'_> {
-    Context { space, objectives: 1, seed, max_trials: Some(100), parallelism: 1 }
+    Context { space, objectives: 1, seed, max_trials: Some(100), parallelism: 1, warm_start: false }
 }
 
 pub(crate) fn build(context: &Context<'_>, name: &str, options: Json) -> Box<dyn Searcher> {

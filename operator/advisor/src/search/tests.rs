@@ -108,7 +108,9 @@ fn auto_says_what_it_chose_and_why() {
     let layers = crate::space::Domain::architecture(vec![vec![text("a"), text("b")]; 20]).unwrap();
     let layers = space(vec![parameter("layers", layers)]);
     let chosen = |space: &Space, objectives, max_trials, parallelism| {
-        auto::choose(&Context { space, objectives, seed: 0, max_trials, parallelism }).0.name
+        auto::choose(&Context { space, objectives, seed: 0, max_trials, parallelism, warm_start: false })
+            .0
+            .name
     };
     assert_eq!(chosen(&single, 1, Some(10), 1), "Random");
     assert_eq!(chosen(&small(), 1, Some(16), 1), "Grid");
@@ -122,7 +124,8 @@ fn auto_says_what_it_chose_and_why() {
     assert_eq!(chosen(&flat, 1, Some(500), 64), "TPE");
     assert_eq!(chosen(&branchy, 1, Some(100), 4), "TPE");
     assert_eq!(chosen(&layers, 1, Some(100), 4), "TPE");
-    let context = Context { space: &small(), objectives: 1, seed: 0, max_trials: Some(20), parallelism: 1 };
+    let space = small();
+    let context = Context { max_trials: Some(20), ..context(&space, 0) };
     let auto = plain(&context, "Auto");
     assert_eq!(
         auto.explain(&context, &History::default()),

@@ -63,7 +63,7 @@ impl Space {
 
 impl Parameter {
     /// Whether it is active, given the values of the parameters before it.
-    fn is_active_in(&self, earlier: &Configuration) -> bool {
+    pub(super) fn is_active_in(&self, earlier: &Configuration) -> bool {
         self.when.iter().all(|condition| {
             let parent = earlier.get(condition.parent.as_str());
             parent.is_some_and(|value| condition.values.iter().any(|allowed| allowed.same(value)))

@@ -3,6 +3,7 @@
 //! A searcher that works on numbers sees a list of [`Dimension`]s and [`Point`]s; one that does not, sees
 //! [`Configuration`]s. [`Space`] goes between the two.
 
+mod adopt;
 mod axis;
 mod build;
 mod check;
@@ -17,6 +18,7 @@ pub(crate) mod strategies;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::Misfit;
 pub use domain::{Domain, FloatDomain, IntDomain, Prior, Scale};
 pub use enumerate::Enumeration;
 pub use value::{Configuration, Value};

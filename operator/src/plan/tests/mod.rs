@@ -6,12 +6,13 @@ mod world;
 use std::collections::BTreeMap;
 
 use proptest::{
-    prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest},
+    prelude::{Just, ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest},
     strategy::Strategy as Generator,
 };
 use temper_advisor::{
     ParamName, Resource, TrialIndex,
     advisor::{Advisor, SchedulerSettings, SearchSettings, Settings},
+    past::{PastEnding, PastTrial},
     space::{Condition, Domain, FloatDomain, Parameter, Prior, Scale, Space, Value},
     stopping::{EarlyStopping, StopRules},
 };
@@ -57,6 +58,7 @@ fn job(shape: &Shape) -> JobState {
         max_trials: Some(shape.max_trials),
         parallelism: shape.parallelism,
         points: vec![],
+        warm_start: shape.earlier > 0,
     };
     let rules = Rules {
         objectives: vec![Objective {
@@ -83,6 +85,22 @@ fn job(shape: &Shape) -> JobState {
     JobState::new(rules, Advisor::new(settings).expect("good settings"))
 }
 
+/// What the job learns from an earlier one, if it does.
+fn learned(shape: &Shape) -> Option<Observation> {
+    let trial = |at| {
+        let mut rng = temper_advisor::rng::for_trial(shape.seed, TrialIndex(at), "earlier");
+        let place = temper_advisor::search::random::coordinates(&mut rng, space().dimensions().len());
+        let reached = Resource::new(1 + u64::from(at) % LONGEST).expect("from 1");
+        PastTrial {
+            parameters: space().decode(&place),
+            ending: if reached.get() == LONGEST { PastEnding::Completed } else { PastEnding::Stopped },
+            reports: vec![(reached, vec![place[0]])],
+        }
+    };
+    let trials: Vec<PastTrial> = (0..shape.earlier).map(trial).collect();
+    (!trials.is_empty()).then(|| Observation::Learned { message: "learned from last-week".into(), trials })
+}
+
 fn shapes() -> impl Generator<Value = Shape> {
     (
         prop::sample::select(vec!["None", "ASHA", "ASHA promotion", "Hyperband", "MedianStopping"]),
@@ -102,6 +120,7 @@ fn shapes() -> impl Generator<Value = Shape> {
             prop::option::weighted(0.2, 1_000..200_000_u64),
             prop::option::weighted(0.2, 0.2..0.8),
             any::<bool>(),
+            prop_oneof![Just(0_u32), 1..20_u32],
         ),
         any::<u64>(),
     )
@@ -118,6 +137,7 @@ fn shapes() -> impl Generator<Value = Shape> {
                     max_duration: rest.0,
                     target: rest.1,
                     early_stopping: rest.2,
+                    earlier: rest.3,
                     seed,
                 }
             },
@@ -201,6 +221,10 @@ proptest! {
         while let Some((at, _)) = journal.peek() {
             if let Some((at, event)) = journal.next_if(|(_, event)| matches!(event, Event::Observed(_))) {
                 again.apply(*at, event);
+                // It is known before anything is decided.
+                if matches!(event, Event::Observed(Observation::Learned { .. })) {
+                    continue;
+                }
             }
             let mut recorded = vec![];
             while let Some((_, event)) = journal.next_if(|(t, e)| t == at && matches!(e, Event::Decided(_))) {
@@ -241,6 +265,7 @@ fn quiet(max_trials: u32, parallelism: u32) -> Shape {
         max_duration: None,
         target: None,
         early_stopping: false,
+        earlier: 0,
         seed: 7,
     }
 }

@@ -111,6 +111,9 @@ proptest! {
             suspended: world.state.is_suspended(),
             outcome: world.state.outcome().cloned(),
         };
+        if let Some(learned) = learned(&world.shape) {
+            read.apply(world.now, &Event::Observed(learned));
+        }
         read.recall(recorded(&world), job, world.now);
         prop_assert_eq!(phases(&read), phases(&world.state));
         prop_assert_eq!(read.counts(), world.state.counts());

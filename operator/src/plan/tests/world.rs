@@ -20,6 +20,8 @@ pub(super) struct Shape {
     pub(super) max_duration: Option<u64>,
     pub(super) target: Option<f64>,
     pub(super) early_stopping: bool,
+    /// Trials of an earlier job that it learns from.
+    pub(super) earlier: u32,
     pub(super) seed: u64,
 }
 
@@ -51,6 +53,11 @@ impl World {
             suspended: false,
             shape,
         };
+        if let Some(learned) = super::learned(&world.shape) {
+            let event = Event::Observed(learned);
+            world.state.apply(world.now, &event);
+            world.journal.push((world.now, event));
+        }
         world.see(Observation::Opened);
         world
     }

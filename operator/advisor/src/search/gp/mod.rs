@@ -117,8 +117,11 @@ impl Searcher for GaussianProcess {
         history: &History,
         index: TrialIndex,
     ) -> Option<Configuration> {
-        let places =
-            if index.0 < self.startup(context) { None } else { self.places(context, history, index) };
+        let places = if history.learned() < self.startup(context).saturating_sub(index.0) as usize {
+            None
+        } else {
+            self.places(context, history, index)
+        };
         let Some(places) = places else {
             return sobol::propose(&self.sequence, context, history, index);
         };
@@ -127,9 +130,13 @@ impl Searcher for GaussianProcess {
         fresh(context, history, index, places.into_iter().chain(random))
     }
 
+    fn learns(&self) -> bool {
+        true
+    }
+
     fn explain(&self, context: &Context<'_>, history: &History) -> String {
         let startup = self.startup(context);
-        let begun = history.trials().len();
+        let begun = history.known().len();
         if begun < startup as usize {
             return format!(
                 "A Sobol sequence for the first {startup} trials ({begun} have begun), then the greatest expected \
@@ -172,7 +179,7 @@ impl GaussianProcess {
         let to_fit = training::settled(&self.embedding, history, &outcomes, context.parallelism);
         let hyperparameters = self.fitted(to_fit.as_ref().unwrap_or(&observations));
         let pending: Vec<&Point> =
-            training::latest(&outcomes.pending).map(|at| &history.trials()[at].point).collect();
+            training::latest(&outcomes.pending).map(|at| &history.known()[at].point).collect();
         let pending = self.embedding.embed(pending.into_iter());
         let owners = self.embedding.owners();
         let posterior = Posterior::new(&observations, &pending, owners, hyperparameters).or_else(|| {
@@ -185,7 +192,7 @@ impl GaussianProcess {
             posterior: &posterior,
             threshold: posterior.least_mean(),
         };
-        let best = training::best(&outcomes).map(|at| &history.trials()[at].point);
+        let best = training::best(&outcomes).map(|at| &history.known()[at].point);
         let mut rng = rng::for_trial(context.seed, index, "gp-candidates");
         let places = candidates::all_over(context.space, self.options.candidates, &mut rng)
             .chain(candidates::around(context.space, best.collect(), &mut rng));

@@ -71,7 +71,7 @@ impl Outcomes {
     /// `loss` makes one loss of a report's losses.
     pub(super) fn new(history: &History, loss: impl Fn(&[f64]) -> Option<f64>) -> Self {
         let series: Vec<Series<'_>> = history
-            .trials()
+            .known()
             .iter()
             .map(|trial| Series {
                 trial,

@@ -32,7 +32,7 @@ impl Scalar {
         let objectives = (0..context.objectives)
             .map(|objective| {
                 let mut losses: Vec<f64> = history
-                    .trials()
+                    .known()
                     .iter()
                     .filter_map(|trial| trial.last()?.losses.get(objective).copied())
                     .collect();

@@ -50,7 +50,7 @@ pub(super) fn settled(
     outcomes: &Outcomes,
     parallelism: u32,
 ) -> Option<Observations> {
-    let begun = history.trials().len().saturating_sub(2 * parallelism as usize);
+    let begun = history.known().len().saturating_sub(2 * parallelism as usize);
     if begun < FIT_ALWAYS {
         return None;
     }
@@ -87,7 +87,7 @@ fn observations(
         Outcome::Expected { from, .. } => spread(outcomes, *from, &warp),
         Outcome::Known(_) | Outcome::Failed => 0.0,
     };
-    let points: Vec<&Point> = told.iter().map(|(trial, _)| &history.trials()[*trial].point).collect();
+    let points: Vec<&Point> = told.iter().map(|(trial, _)| &history.known()[*trial].point).collect();
     let losses = told.iter().map(|(_, outcome)| outcome.loss().map_or(warp.worst(), |loss| warp.apply(loss)));
     Observations {
         features: embedding.embed(points.into_iter()),

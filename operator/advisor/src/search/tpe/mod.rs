@@ -119,6 +119,10 @@ impl Searcher for Tpe {
         fresh(context, history, index, best_first.chain(random))
     }
 
+    fn learns(&self) -> bool {
+        true
+    }
+
     fn explain(&self, _: &Context<'_>, history: &History) -> String {
         let together = if self.options.multivariate { "together" } else { "one by one" };
         let ended = history.not_live();
@@ -162,7 +166,7 @@ impl Tpe {
         let bandwidth = if self.options.multivariate { Bandwidth::Scott } else { Bandwidth::Gaps };
         let has_group = |trial: &&Trial| group.dimensions.iter().all(|(d, _)| trial.point[*d].is_some());
         let trials_of = |positions: &[usize]| -> Vec<&Trial> {
-            positions.iter().map(|at| &history.trials()[*at]).filter(has_group).collect()
+            positions.iter().map(|at| &history.known()[*at]).filter(has_group).collect()
         };
         let good = Mixture::new(group, &trials_of(&split.good), bandwidth);
         let others = Mixture::new(group, &trials_of(&split.rest), bandwidth);

@@ -46,7 +46,7 @@ impl Ranked {
     }
 
     fn told(self, history: &History) -> fronts::Told<'_> {
-        let losses = history.trials()[self.at].last().map_or(&[][..], |report| &report.losses);
+        let losses = history.known()[self.at].last().map_or(&[][..], |report| &report.losses);
         fronts::Told { at: self.at, class: self.class, losses }
     }
 
@@ -76,7 +76,7 @@ pub(super) fn split(history: &History, objectives: usize) -> Split {
     };
     good.sort_unstable();
     let is_good = |at: &usize| good.binary_search(at).is_ok();
-    Split { rest: (0..history.trials().len()).filter(|at| !is_good(at)).collect(), good }
+    Split { rest: (0..history.known().len()).filter(|at| !is_good(at)).collect(), good }
 }
 
 #[cfg(test)]
