@@ -43,9 +43,22 @@ pub struct TrialHistorySpec {
     pub chunk: u32,
     /// How many trials it holds.
     pub count: u32,
+    /// What the job learned from others (spec.warmStartFrom) when it began: the trials are then those of the other jobs,
+    /// with the objectives of this one. Absent: they are the job's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<WarmStart>,
     /// The trials.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub trials: Vec<FinishedTrial>,
+}
+
+/// What a job learned when it began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WarmStart {
+    /// From which jobs, and from how many of their trials; a line for each.
+    #[schemars(length(max = 32768))]
+    pub message: String,
 }
 
 /// One finished trial.

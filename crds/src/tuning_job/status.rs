@@ -14,7 +14,8 @@ use crate::schema;
 #[serde(rename_all = "camelCase")]
 pub struct TuningJobStatus {
     /// Accepted: the spec is right; if not, the message says everything that is wrong. Progressing: trials run or
-    /// will. Suspended: it waits for spec.suspend to be false. Complete and Failed: how it ended, and why.
+    /// will. Suspended: it waits for spec.suspend to be false. WarmStarted: what it learned from the jobs of
+    /// spec.warmStartFrom. Complete and Failed: how it ended, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

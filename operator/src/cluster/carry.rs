@@ -318,6 +318,7 @@ impl Tended {
                 job: self.key.name.clone(),
                 chunk,
                 count: finished.len() as u32,
+                warm_start: None,
                 trials: finished,
             },
         );

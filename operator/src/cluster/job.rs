@@ -31,6 +31,7 @@ use super::{
     report::Report,
     runtimes::Deliveries,
     status::{self, Troubles},
+    warm_start::{self, Awaited},
     workers::Workers,
     writer::{Refused, Writer},
 };
@@ -49,6 +50,8 @@ pub(super) struct Shared {
     pub(super) deciders: Semaphore,
     /// Requests that are made at once, by all jobs.
     pub(super) requests: Semaphore,
+    /// Jobs that others wait for.
+    pub(super) awaited: Awaited,
 }
 
 /// Why a job's task does not go on as it is.
@@ -216,6 +219,12 @@ impl Tended {
         let histories = writer.until_answered("list", "trialhistories", || histories.list(&of_job)).await?;
         let selected = ListParams::default().labels(&self.key.selector());
         let pods = writer.until_answered("list", "pods", || pods.list(&selected)).await?;
+        let objectives = &self.state().rules().objectives;
+        let learned = read::record(&self.key, &histories.items)
+            .and_then(|record| warm_start::learned(record, objectives));
+        if let Some(learned) = learned {
+            self.state_mut().apply(now(), &Event::Observed(learned.into()));
+        }
         let (trials, histories) = read::owned(&self.key, trials.items, histories.items);
         self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
         self.pods = pods.items.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();

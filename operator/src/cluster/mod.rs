@@ -5,6 +5,7 @@
 //! ```
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
 //! - `job`: one job's task; `take`: what it takes in; `carry`, `begin`: what was decided, as requests; `report`: its status and events
+//! - `warm_start`: what a job learns from finished ones before it begins
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `delivery`, `status`, `ours`: what the objects and the requests look like; pure
 //! - `runtimes`: which way the agent gets into a pod
@@ -38,6 +39,7 @@ mod tasks;
 mod tests;
 mod trial;
 mod version;
+mod warm_start;
 mod watch;
 mod workers;
 mod writer;
@@ -153,6 +155,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         metrics: metrics.clone(),
         deciders: Semaphore::new(DECISIONS_AT_ONCE),
         requests: Semaphore::new(REQUESTS_AT_ONCE),
+        awaited: warm_start::Awaited::default(),
         client,
     });
     let namespaces = if options.namespaces.is_empty() {

@@ -77,6 +77,11 @@ impl JobKey {
         format!("{}h{chunk}", self.prefix())
     }
 
+    /// What the job learned when it began.
+    pub(super) fn warm_start(&self) -> String {
+        format!("{}warm-start", self.prefix())
+    }
+
     /// Labels of everything that belongs to the job.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         BTreeMap::from([

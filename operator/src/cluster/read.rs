@@ -91,7 +91,14 @@ pub(super) fn of_job(key: &JobKey) -> ListParams {
     ListParams::default().fields(&format!("spec.job={}", key.name))
 }
 
-/// Those of this very job, and not of one that had its name before; histories in order.
+/// What the job learned when it began, if it did.
+pub(super) fn record<'a>(key: &JobKey, histories: &'a [TrialHistory]) -> Option<&'a TrialHistory> {
+    let is_record =
+        |history: &&TrialHistory| key.owns(history.owner_references()) && history.spec.warm_start.is_some();
+    histories.iter().find(is_record)
+}
+
+/// Those of this very job, and not of one that had its name before; histories of its own trials, in order.
 pub(super) fn owned(
     key: &JobKey,
     mut trials: Vec<Trial>,
@@ -99,7 +106,7 @@ pub(super) fn owned(
 ) -> (Vec<Trial>, Vec<TrialHistory>) {
     let is_owned = |owners: &[OwnerReference]| key.owns(owners);
     trials.retain(|trial| is_owned(trial.owner_references()));
-    histories.retain(|history| is_owned(history.owner_references()));
+    histories.retain(|history| is_owned(history.owner_references()) && history.spec.warm_start.is_none());
     histories.sort_by_key(|history| history.spec.chunk);
     (trials, histories)
 }

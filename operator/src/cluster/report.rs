@@ -135,6 +135,7 @@ impl Report {
         }
         self.counted = after;
         let state = match status.state.as_str() {
+            "Pending" => "pending",
             "Running" => "running",
             "Suspended" => "suspended",
             "Complete" => "complete",

@@ -62,12 +62,15 @@ pub(super) fn of(
         }
         None => ("Running", vec![progress(counts, troubles)]),
     };
-    conditions.push(Holds {
-        kind: "Accepted",
-        is: true,
-        reason: "Valid".to_owned(),
-        message: job.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-    });
+    conditions.push(accepted(job));
+    if let Some(learned) = state.learned() {
+        conditions.push(Holds {
+            kind: "WarmStarted",
+            is: true,
+            reason: "Learned".to_owned(),
+            message: learned.to_owned(),
+        });
+    }
     let (suspended, reason) =
         if state.is_suspended() { (true, "Suspended") } else { (false, "NotSuspended") };
     conditions.push(Holds {
@@ -92,6 +95,35 @@ pub(super) fn of(
             .then(|| before.and_then(|before| before.completion_time.clone()).unwrap_or_else(|| time(now))),
         active_seconds: Some(active.0 / 1_000),
         active_since: active.1.map(time),
+    }
+}
+
+/// A job that has not begun: it waits for something.
+pub(super) fn waiting(
+    job: &Job,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    before: Option<&TuningJobStatus>,
+    now: Millis,
+) -> TuningJobStatus {
+    let progressing =
+        Holds { kind: "Progressing", is: false, reason: reason.to_owned(), message: message.to_owned() };
+    TuningJobStatus {
+        conditions: since(vec![accepted(job), progressing], before, generation, now),
+        observed_generation: generation,
+        state: "Pending".to_owned(),
+        ..before.cloned().unwrap_or_default()
+    }
+}
+
+/// A job whose spec is right.
+fn accepted(job: &Job) -> Holds {
+    Holds {
+        kind: "Accepted",
+        is: true,
+        reason: "Valid".to_owned(),
+        message: job.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     names::JobKey,
     ours,
     report::Report,
-    status, trial,
+    status, trial, warm_start,
     watch::{self, Namespaces, Seen},
     writer::jitter,
 };
@@ -50,6 +50,10 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
             Seen::There(key, mut object) => {
                 object.metadata.managed_fields = None;
                 let (mailbox, is_new) = mailboxes.open(&key.uid);
+                let is_over = object.status.as_ref().is_some_and(|status| status.completion_time.is_some());
+                if is_new || is_over {
+                    shared.awaited.changed(&key);
+                }
                 if is_new {
                     shared.metrics.queued(1);
                     let task = tend_one(shared.clone(), key.clone(), mailbox, Box::new(object));
@@ -59,6 +63,7 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
                 }
             }
             Seen::Gone(key) => {
+                shared.awaited.changed(&key);
                 mailboxes.close(&key.uid);
                 if let Some(task) = tasks.remove(&key.uid) {
                     task.abort();
@@ -152,6 +157,9 @@ async fn tend_valid(
         status.completion_time.is_some() && status.observed_generation == object.metadata.generation
     });
     if is_settled {
+        return Ok(());
+    }
+    if !Box::pin(warm_start::settle(shared, key, mailbox, object, &job)).await? {
         return Ok(());
     }
     let object = Box::new(object.clone());

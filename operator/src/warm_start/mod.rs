@@ -53,14 +53,14 @@ pub struct Earlier<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// It is not over.
-    #[error("{job} is not finished: {finished} of its trials have ended, {unfinished} have not")]
+    #[error("{job} is not finished: {ended} of its {created} trials have ended")]
     NotFinished {
         /// Its name.
         job: String,
         /// Trials that are over.
-        finished: u32,
-        /// Trials that are not.
-        unfinished: u32,
+        ended: u32,
+        /// All that it has begun.
+        created: u32,
     },
     /// It was not measured what this job is to be measured by.
     #[error(
@@ -97,6 +97,8 @@ enum LeftOut {
     OtherResource,
     /// It was ended before it had measured anything.
     Nothing,
+    /// Whoever ran it went away before it had ended.
+    Lost,
     /// There were enough without it.
     Surplus,
 }
@@ -110,6 +112,7 @@ impl fmt::Display for LeftOut {
                 f.write_str("ended early, and how far they were is counted in another unit")
             }
             Self::Nothing => f.write_str("ended before they had measured anything"),
+            Self::Lost => f.write_str("never seen to end"),
             Self::Surplus => {
                 f.write_str("left out because the best and an even choice of the others are enough")
             }
@@ -177,21 +180,18 @@ impl From<Learned> for Observation {
 fn lesson(job: &Job, rungs: &[Resource], earlier: &Earlier<'_>, most: usize) -> Result<Lesson, Unfit> {
     let Earlier { name, job: theirs, state } = earlier;
     let counts = state.counts();
-    if state.outcome().is_none() || counts.finished() < counts.created {
-        return Err(Unfit::NotFinished {
-            job: (*name).to_owned(),
-            finished: counts.finished(),
-            unfinished: counts.created - counts.finished(),
-        });
+    if state.outcome().is_none() {
+        let (ended, created) = (counts.finished(), counts.created);
+        return Err(Unfit::NotFinished { job: (*name).to_owned(), ended, created });
     }
     let measures =
         Measures { objectives: objectives(job, theirs, name)?, resources: Resources::of(job, theirs) };
     let mut left_out: BTreeMap<LeftOut, usize> = BTreeMap::new();
     let mut trials = Vec::new();
     for (trial, known) in state.trials().iter().zip(state.advisor().history().trials()) {
-        let Some(outcome) = trial.outcome() else { continue };
         let adopted = job.settings.space.adopt(&known.configuration).map_err(LeftOut::Misfit);
         let taken = adopted.and_then(|parameters| {
+            let outcome = trial.outcome().ok_or(LeftOut::Lost)?;
             let (ending, reports) = measures.take(outcome, &known.reports)?;
             Ok(PastTrial { parameters, ending, reports: thinned(reports, rungs) })
         });

@@ -27,18 +27,17 @@ const RATE: &str = "[{name: rate, type: float, min: 0, max: 1}]";
 const EPOCHS: &str = "  scheduler: {type: ASHA, resource: epoch, min: 1, max: 9}";
 
 /// A finished trial: its parameters, how it ended, and `(resource, metric, value)` of its reports.
-type Told<'a> = (&'a str, Option<Ending>, &'a [(u64, &'a str, f64)]);
+type Told<'a> = (&'a str, How, &'a [(u64, &'a str, f64)]);
 
-fn done() -> Option<Ending> {
-    Some(Ending::Succeeded)
+#[derive(Clone, Copy)]
+enum How {
+    Done,
+    Failed,
+    /// By the scheduler.
+    Stopped,
 }
 
-fn failed() -> Option<Ending> {
-    Some(Ending::Failed { reason: "ExitCode".into(), message: "exit code 1".into(), retryable: false })
-}
-
-/// Ended early by the scheduler.
-const STOPPED: Option<Ending> = None;
+use How::{Done, Failed, Stopped};
 
 fn begun(job: &Job, trials: &[Told<'_>]) -> JobState {
     let mut state = JobState::of(job).unwrap();
@@ -54,11 +53,17 @@ fn begun(job: &Job, trials: &[Told<'_>]) -> JobState {
             let reported = Observation::Reported { trial: index, attempt: 1, resource, metrics };
             state.apply(at, &Event::Observed(reported));
         }
-        let stop = Action::Stop { trial: index, reason: StopReason::Scheduler };
-        let ending = ending.clone().unwrap_or_else(|| {
-            state.apply(at, &Event::Decided(stop));
-            Ending::Stopped
-        });
+        let ending = match ending {
+            Done => Ending::Succeeded,
+            Failed => {
+                Ending::Failed { reason: "ExitCode".into(), message: "exit code 1".into(), retryable: false }
+            }
+            Stopped => {
+                let stop = Action::Stop { trial: index, reason: StopReason::Scheduler };
+                state.apply(at, &Event::Decided(stop));
+                Ending::Stopped
+            }
+        };
         state.apply(at, &Event::Observed(Observation::Ended { trial: index, attempt: 1, ending }));
     }
     state
@@ -99,13 +104,13 @@ fn trials_that_fit_are_taken_and_the_others_are_counted_by_why() {
         &later,
         &earlier,
         &[
-            (r#"{"rate": 0.5, "size": 2}"#, done(), ok),
-            (r#"{"rate": 5.0, "size": 2}"#, done(), ok),
-            (r#"{"rate": 0.5, "size": 9}"#, done(), ok),
-            (r#"{"rate": 7.0, "size": 3}"#, done(), ok),
-            (r#"{"rate": 0.5}"#, done(), ok),
-            (r#"{"rate": 0.25, "size": 4}"#, failed(), &[]),
-            (r#"{"rate": 0.75, "size": 4}"#, STOPPED, &[]),
+            (r#"{"rate": 0.5, "size": 2}"#, Done, ok),
+            (r#"{"rate": 5.0, "size": 2}"#, Done, ok),
+            (r#"{"rate": 0.5, "size": 9}"#, Done, ok),
+            (r#"{"rate": 7.0, "size": 3}"#, Done, ok),
+            (r#"{"rate": 0.5}"#, Done, ok),
+            (r#"{"rate": 0.25, "size": 4}"#, Failed, &[]),
+            (r#"{"rate": 0.75, "size": 4}"#, Stopped, &[]),
         ],
     );
     assert_eq!(
@@ -123,7 +128,7 @@ fn values_become_losses_of_the_later_jobs_own_objectives() {
     let turned = job("[{metric: accuracy, goal: minimize}]", RATE, "");
     let state = {
         let reports: &[(u64, &str, f64)] = &[(1, "size", 12.0), (1, "accuracy", 0.75)];
-        finished(&earlier, &[(r#"{"rate": 0.5}"#, done(), reports)])
+        finished(&earlier, &[(r#"{"rate": 0.5}"#, Done, reports)])
     };
     for (later, loss) in [(later, -0.75), (turned, 0.75)] {
         let advisor = Advisor::new(later.settings.clone()).unwrap();
@@ -140,12 +145,12 @@ fn of_two_jobs_in_epochs_every_report_stands_where_it_was_made() {
     let to = |last| move |at: u64| (at <= last).then_some((at, "loss", 1.0 / at as f64));
     let reports: Vec<_> = (1..10).filter_map(to(9)).collect();
     let trials: &[Told<'_>] =
-        &[(r#"{"rate": 0.5}"#, done(), &reports), (r#"{"rate": 0.6}"#, STOPPED, &reports[..1])];
+        &[(r#"{"rate": 0.5}"#, Done, &reports), (r#"{"rate": 0.6}"#, Stopped, &reports[..1])];
     let same = told(&learned(&later, &later, trials));
     assert_eq!((same[0].0, same[0].1.len()), (PastEnding::Completed, 9));
     assert_eq!(same[1], (PastEnding::Stopped, vec![(1, 1.0)]));
     // Who went to the end there is a third of the way here.
-    let whole: &[Told<'_>] = &[(r#"{"rate": 0.5}"#, done(), &reports[..3])];
+    let whole: &[Told<'_>] = &[(r#"{"rate": 0.5}"#, Done, &reports[..3])];
     assert_eq!(told(&learned(&later, &shorter, whole))[0].0, PastEnding::Stopped);
     assert_eq!(told(&learned(&shorter, &later, whole))[0].0, PastEnding::Completed, "it ended by itself");
 }
@@ -156,7 +161,7 @@ fn what_is_measured_in_another_unit_counts_at_its_end_only() {
     let later = job(LOSS, RATE, EPOCHS);
     let reports: &[(u64, &str, f64)] = &[(1, "loss", 0.9), (50, "loss", 0.5)];
     let trials: &[Told<'_>] =
-        &[(r#"{"rate": 0.5}"#, done(), reports), (r#"{"rate": 0.6}"#, STOPPED, &reports[..1])];
+        &[(r#"{"rate": 0.5}"#, Done, reports), (r#"{"rate": 0.6}"#, Stopped, &reports[..1])];
     let learned = learned(&later, &earlier, trials);
     assert_eq!(told(&learned), [(PastEnding::Completed, vec![(9, 0.5)])], "at the end of the way here");
     assert!(
@@ -175,8 +180,8 @@ fn a_job_that_goes_on_or_measured_something_else_teaches_nothing() {
         job("[{metric: acuracy, goal: maximize}]", RATE, ""),
     );
     let ok: &[(u64, &str, f64)] = &[(1, "accuracy", 0.5)];
-    let going = begun(&running, &[(r#"{"rate": 0.5}"#, done(), ok)]);
-    let over = finished(&other, &[(r#"{"rate": 0.5}"#, done(), &[(1, "acuracy", 0.5)])]);
+    let going = begun(&running, &[(r#"{"rate": 0.5}"#, Done, ok)]);
+    let over = finished(&other, &[(r#"{"rate": 0.5}"#, Done, &[(1, "acuracy", 0.5)])]);
     let earlier = [
         Earlier { name: "yesterday", job: &running, state: &going },
         Earlier { name: "last-week", job: &other, state: &over },
@@ -186,7 +191,7 @@ fn a_job_that_goes_on_or_measured_something_else_teaches_nothing() {
     assert_eq!(
         said,
         [
-            "yesterday is not finished: 1 of its trials have ended, 0 have not",
+            "yesterday is not finished: 1 of its 1 trials have ended",
             "last-week has no objective \"accuracy\", it was tuned for acuracy; did you mean \"acuracy\"?: there is \
              nothing to learn from it",
         ]
@@ -205,7 +210,7 @@ fn of_too_many_trials_the_best_and_an_even_choice_are_taken() {
     let trials: Vec<Told<'_>> = values
         .iter()
         .zip(&reports)
-        .map(|((parameters, _), reports)| (parameters.as_str(), done(), reports.as_slice()))
+        .map(|((parameters, _), reports)| (parameters.as_str(), Done, reports.as_slice()))
         .collect();
     let learned = learned(&later, &earlier, &trials);
     let losses: Vec<f64> = told(&learned).iter().map(|(_, reports)| reports[0].1).collect();
@@ -238,7 +243,7 @@ fn of_many_reports_those_are_taken_at_which_trials_are_judged() {
 fn a_search_that_does_not_learn_is_said() {
     let earlier = job(LOSS, RATE, "");
     let later = job(LOSS, RATE, "  search: {algorithm: Random}");
-    let trials: &[Told<'_>] = &[(r#"{"rate": 0.5}"#, done(), &[(1, "loss", 0.5)])];
+    let trials: &[Told<'_>] = &[(r#"{"rate": 0.5}"#, Done, &[(1, "loss", 0.5)])];
     let message = learned(&later, &earlier, trials).message;
     assert!(message.ends_with("\nRandom does not learn from trials: this changes nothing"), "{message}");
 }

@@ -8,6 +8,7 @@ mod disruptions;
 mod edits;
 mod examples;
 mod failures;
+mod learning;
 mod lifecycle;
 mod obstacles;
 mod plugin;

@@ -50,7 +50,6 @@ fn job(reader: &mut Reader<'_>) -> Option<Job> {
     let scheduling = search::scheduler(reader, objectives.as_deref(), trial.as_ref());
     let points = space.as_ref().map(|space| search::points(reader, space, budget.as_ref()));
     let stop_rules = objectives::stop_rules(reader, objectives.as_deref(), scheduling.as_ref());
-    let warm_start_from = warm_start_from(reader, name.as_deref());
     let settings = search::settings(
         reader,
         space,
@@ -59,8 +58,8 @@ fn job(reader: &mut Reader<'_>) -> Option<Job> {
         points,
         budget.as_ref(),
         seed,
-        warm_start_from.as_ref().is_some_and(|jobs| !jobs.is_empty()),
     );
+    let warm_start_from = warm_start_from(reader, name.as_deref());
     let policies: Option<Vec<Policy>> = reader.read("spec.policies", Vec::new());
     let suspend = reader.read("spec.suspend", false);
     let retention: Option<RetentionSpec> = reader.read("spec.retention", RetentionSpec::default());

@@ -128,12 +128,13 @@ pub(super) fn settings(
     points: Option<Option<Vec<Configuration>>>,
     budget: Option<&Budget>,
     seed: Option<u64>,
-    warm_start: bool,
 ) -> Option<Settings> {
     let search: Option<SearchSpec> = reader.read("spec.search", SearchSpec::default());
     check_options(reader, "spec.search", "algorithm", &SearchSpec::default().algorithm, SEARCHERS);
     let search = search?;
     let budget = budget?;
+    let warm_start =
+        reader.get("spec.warmStartFrom").and_then(Json::as_array).is_some_and(|jobs| !jobs.is_empty());
     let settings = Settings {
         space: space?,
         objectives: objectives?.len(),

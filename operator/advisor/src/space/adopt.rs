@@ -106,7 +106,7 @@ mod tests {
         let misfit = |values: &[(&str, Value)]| later().adopt(&configuration(values)).unwrap_err();
         let (sgd, layers) = (("optimizer", text("sgd")), ("layers", Value::Int(9)));
         assert_eq!(misfit(&[("optimizer", text("lbfgs"))]), Misfit::Outside(name("optimizer")));
-        assert_eq!(misfit(&[sgd.clone()]), Misfit::Missing(name("momentum")));
+        assert_eq!(misfit(std::slice::from_ref(&sgd)), Misfit::Missing(name("momentum")));
         assert_eq!(misfit(&[sgd, ("momentum", Value::Int(0)), layers]), Misfit::Outside(name("layers")));
         let adam = [("optimizer", text("adam")), ("layers", Value::Int(3)), ("batch", Value::Int(32))];
         assert_eq!(misfit(&adam), Misfit::Outside(name("batch")), "it was measured with another batch");
