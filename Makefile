@@ -35,8 +35,7 @@ unit: ## the fast inner loop: unit and property tests of everything but the buil
 .PHONY: e2e
 e2e: setup-python build pods ## the built-in models' tests, and the programs run as a user runs them, on a real cluster too
 	cargo test --locked -p temper-runner --features torch
-	cargo test --locked -p temper-tests -- --test-threads=2
-	tests/chart/run.sh
+	tests/e2e.sh
 
 check: ## formatting, lints, licences, generated files, the chart
 	cargo fmt --all --check

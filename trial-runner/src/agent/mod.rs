@@ -27,6 +27,5 @@ pub use by_hand::{ByHand, check_metrics, run_by_hand};
 pub use environment::preview;
 #[cfg(feature = "pod")]
 pub use pod::{NoPod, run_in_pod};
-pub use process::end_leftovers;
 pub use serve::serve;
 pub(crate) use short::short;

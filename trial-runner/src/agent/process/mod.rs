@@ -2,10 +2,8 @@
 //!
 //! The agent owns its process: it is the reaper of all that its command leaves behind, and waits for any child.
 
-mod leftovers;
 mod spawn;
 mod tree;
 
-pub use leftovers::end_leftovers;
 pub(super) use spawn::{Launch, Running};
 pub(super) use tree::{become_reaper, end_descendants, is_written_by_others, is_written_to, reap_adopted};

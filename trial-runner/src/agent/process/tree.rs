@@ -116,7 +116,7 @@ fn children() -> HashMap<Pid, Vec<Pid>> {
 }
 
 /// Every process there is.
-pub(super) fn processes() -> impl Iterator<Item = Pid> {
+fn processes() -> impl Iterator<Item = Pid> {
     let pid = |entry: fs::DirEntry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?);
     fs::read_dir("/proc").into_iter().flatten().filter_map(move |entry| pid(entry.ok()?))
 }
