@@ -1,7 +1,12 @@
 //! The examples for a cluster, as they are.
 
+use std::{env, fs};
+
 use temper_crds::TuningJob;
-use temper_tests::cluster::{World, condition};
+use temper_tests::{
+    cluster::{World, condition},
+    root,
+};
 
 /// Applies an example and waits for its end; the job then.
 fn run(world: &World, name: &str) -> TuningJob {
@@ -47,6 +52,41 @@ fn a_script_that_knows_nothing_of_temper_runs_in_its_own_image() {
     let status = run(&world, "python").status.unwrap();
     assert_eq!(status.trials.failed, 0);
     assert!(status.best.unwrap().metrics["loss"] < 1.0);
+}
+
+#[test]
+fn the_built_in_models_tune_fashion_mnist_in_their_own_image() {
+    let Some(world) = World::new("examples-torch") else { return };
+    if !world.cluster().is_breakable() {
+        return; // Its image is put into clusters of this repository alone.
+    }
+    let archive = "target/images/temper-torch.tar";
+    if !root().join(archive).exists() {
+        let missing = format!("{archive} is not there (run `scripts/images.sh torch`)");
+        assert!(env::var_os("TEMPER_REQUIRE_CLUSTER").is_none(), "{missing}");
+        eprintln!("skipped: {missing}");
+        return;
+    }
+    world.cluster().fault(&["load-image", archive]);
+    let mut manifest = fs::read_to_string(root().join("examples/cluster/fashion-mnist.yaml")).unwrap();
+    for (long, short) in [
+        ("--data=fashion-mnist]", "--data=fashion-mnist, --subset=2000]"),
+        ("maxTrials: 20", "maxTrials: 4"),
+        ("value: 9", "value: 3"),
+        ("cpu: 500m", "cpu: 50m"),
+    ] {
+        assert!(manifest.contains(long), "{manifest}");
+        manifest = manifest.replace(long, short);
+    }
+    let _operator = world.operator();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("job.yaml");
+    fs::write(&file, manifest).unwrap();
+    world.kubectl(&["apply", "-f", file.to_str().unwrap()]);
+    let status = world.completes("fashion-mnist");
+    assert_eq!((status.trials.created, status.trials.failed), (4, 0));
+    let accuracy = status.best.unwrap().metrics["accuracy"];
+    assert!(accuracy > 0.4, "{accuracy}");
 }
 
 #[test]
