@@ -81,8 +81,8 @@ pub(super) struct Executor<'a> {
     pub(super) sieves: BTreeMap<AgentId, Sieve>,
     /// Applied to the state and not yet recorded.
     pub(super) unsaved: Vec<(Millis, Event)>,
-    /// To be told that their trial's end is recorded.
-    pub(super) to_acknowledge: Vec<AgentId>,
+    /// What agents are told once what they have said is recorded.
+    pub(super) once_saved: Vec<(AgentId, Order)>,
     pub(super) interrupted: bool,
     pub(super) deaths: u32,
 }
@@ -146,8 +146,8 @@ impl Executor<'_> {
             let actions = plan(&mut self.state, now);
             self.unsaved.extend(actions.iter().map(|action| (now, Event::Decided(action.clone()))));
             self.save()?;
-            for agent in std::mem::take(&mut self.to_acknowledge) {
-                self.crew.order(agent, &Order::Ack);
+            for (agent, order) in std::mem::take(&mut self.once_saved) {
+                self.crew.order(agent, &order);
             }
             for action in actions {
                 self.act(action)?;
@@ -274,6 +274,7 @@ impl Executor<'_> {
                 // not report it again.
                 let rest = self.sieves.get_mut(&agent).map_or_else(Vec::new, Sieve::take_rest);
                 self.report(attempt, rest);
+                self.once_saved.push((agent, Order::Recorded { checkpoint: checkpoint.uri.clone() }));
                 self.checkpointed(attempt, checkpoint);
             }
             Message::Warning { text } => self.watcher.say(&format!("trial {}: {text}", attempt.trial)),
@@ -281,7 +282,7 @@ impl Executor<'_> {
                 self.crew.attempt_ended(agent);
                 let mut sieve = self.sieves.remove(&agent).unwrap_or_else(|| self.new_sieve());
                 self.attempt_ended(attempt, &mut sieve, *ended);
-                self.to_acknowledge.push(agent);
+                self.once_saved.push((agent, Order::Ack));
                 self.deaths = 0;
             }
         }

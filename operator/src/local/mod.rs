@@ -140,7 +140,7 @@ pub fn run(
         watcher,
         sieves: BTreeMap::new(),
         unsaved: Vec::new(),
-        to_acknowledge: Vec::new(),
+        once_saved: Vec::new(),
         interrupted: false,
         deaths: 0,
     };

@@ -4,8 +4,8 @@
 //! One agent runs one trial after another:
 //!
 //! ```text
-//! executor   Assign                          (Stop | Pause)?          Ack   Assign ...
-//! agent             Started  Report* Checkpoint*          ...  Ended
+//! executor   Assign                     Recorded*  (Stop | Pause)?          Ack   Assign ...
+//! agent             Started  Report* Checkpoint*               ...  Ended
 //! ```
 //!
 //! The lines are ordered, so a `Stop` that crosses an `Ended` can only mean the trial that has ended; the agent
@@ -49,6 +49,11 @@ pub enum Order {
     Vacate {
         /// The command is gone by then, whatever it does.
         within_seconds: f64,
+    },
+    /// This checkpoint is durably recorded: whoever goes on after the attempt was lost goes on from it, so it is kept.
+    Recorded {
+        /// Its URI.
+        checkpoint: String,
     },
     /// The `Ended` message is durably recorded.
     Ack,

@@ -172,6 +172,10 @@ impl<'t, 'l> Course<'t, 'l> {
                     self.conduct.limit(within, now);
                     act
                 }
+                Order::Recorded { checkpoint } => {
+                    self.keeper.iter_mut().for_each(|keeper| keeper.recorded(&checkpoint));
+                    Act::Wait
+                }
                 Order::Assign(_) | Order::Ack => {
                     let text = format!("passed over while trial {} runs: {order:?}", self.assignment.trial);
                     self.told.warning(text);

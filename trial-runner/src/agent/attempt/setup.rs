@@ -54,7 +54,10 @@ impl Setup {
                 let (trial, attempt) = (assignment.trial, assignment.attempt);
                 let saves_to = folder.checkpoint.clone();
                 let keeper = Keeper::new(uri, places, trial, attempt, saves_to, Instant::now());
-                Some(keeper.map_err(|error| Refusal::cannot_start(format!("trial.checkpoints: {error:#}")))?)
+                let mut keeper =
+                    keeper.map_err(|error| Refusal::cannot_start(format!("trial.checkpoints: {error:#}")))?;
+                assignment.resume_from.iter().for_each(|uri| keeper.recorded(uri));
+                Some(keeper)
             }
             None => None,
         };

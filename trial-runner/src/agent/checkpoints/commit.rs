@@ -10,8 +10,8 @@ use super::{
     watch::{Fingerprint, fingerprint},
 };
 
-/// So many committed checkpoints of a trial are kept, the newest: one to go on from, and the one before it for whoever
-/// has not yet heard of that.
+/// So many committed checkpoints of a trial are kept, the newest, and the one that is on record: however many are
+/// committed while nobody hears of them, that is where whoever follows goes on.
 const KEPT: usize = 2;
 
 /// A checkpoint about to be committed.
@@ -24,6 +24,8 @@ pub(super) struct Commit {
     pub(super) attempt: u32,
     pub(super) resource: u64,
     pub(super) from_zero: bool,
+    /// On record as the one to go on from.
+    pub(super) recorded: Option<Known>,
     /// The command is dead: its files may be taken away.
     pub(super) may_move: bool,
 }
@@ -37,7 +39,7 @@ pub(super) enum Committed {
 }
 
 impl Commit {
-    /// Commits, then removes what is older than the newest two.
+    /// Commits, then removes what is older than the newest two and not on record.
     ///
     /// # Errors
     /// When the store cannot take it. Nothing that was committed before is touched then.
@@ -51,7 +53,8 @@ impl Commit {
         match self.put(&key) {
             Ok(true) => {
                 // What cannot be removed now is removed with the next.
-                let _ = prune(store, self.trial, known.into_iter().filter(|known| *known < own));
+                let older = known.into_iter().filter(|known| *known < own && Some(*known) != self.recorded);
+                let _ = prune(store, self.trial, older);
                 Ok(Committed::Yes(key))
             }
             Ok(false) => {
@@ -108,7 +111,7 @@ impl Commit {
 
 /// The name of a checkpoint, committed or not. Ordered from the oldest to the newest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Known {
+pub(super) struct Known {
     attempt: u32,
     /// Within the attempt, from 1.
     sequence: u64,
@@ -116,7 +119,7 @@ struct Known {
 }
 
 impl Known {
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split('-');
         let (resource, attempt, sequence) = (parts.next()?, parts.next()?, parts.next()?);
         let known = Self {

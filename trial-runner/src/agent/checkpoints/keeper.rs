@@ -17,7 +17,7 @@ use rustix::{
 
 use super::{
     Places, Store,
-    commit::{Commit, Committed},
+    commit::{Commit, Committed, Known},
     open,
     watch::{Fingerprint, Watch},
 };
@@ -44,6 +44,8 @@ pub(in crate::agent) struct Keeper {
     next_look: Instant,
     under_way: Option<UnderWay>,
     last: Option<Checkpoint>,
+    /// What the attempt would be followed up from were it lost now.
+    recorded: Option<Known>,
     /// What the folder held in a moment when nobody wrote, before the command was asked to end.
     before_end: Option<Fingerprint>,
     has_failed: bool,
@@ -83,6 +85,7 @@ impl Keeper {
             next_look: now,
             under_way: None,
             last: None,
+            recorded: None,
             before_end: None,
             has_failed: false,
         })
@@ -91,6 +94,13 @@ impl Keeper {
     /// The newest checkpoint of this attempt.
     pub(in crate::agent) fn last(&self) -> Option<&Checkpoint> {
         self.last.as_ref()
+    }
+
+    /// A checkpoint is on record as the one to go on from: it is kept until another is.
+    pub(in crate::agent) fn recorded(&mut self, uri: &str) {
+        let name = uri.strip_prefix(&format!("{}/{}/", self.prefix, self.trial));
+        // Another trial's is that one's to keep.
+        self.recorded = name.and_then(Known::parse);
     }
 
     /// There is something to commit, or being committed.
@@ -203,6 +213,7 @@ impl Keeper {
             attempt: self.attempt,
             resource: mark.resource,
             from_zero: mark.from_zero,
+            recorded: self.recorded,
             may_move,
         }
     }

@@ -47,6 +47,7 @@ impl Setting {
             attempt: 1,
             resource,
             from_zero: true,
+            recorded: None,
             may_move: false,
         }
     }
@@ -123,6 +124,26 @@ fn the_newest_two_are_kept_and_what_was_torn_is_removed() {
         setting.commit(resource);
     }
     assert_eq!(setting.listed(), ["2-1-4", "3-1-5", "notes"]);
+}
+
+#[test]
+fn what_is_on_record_is_kept_however_many_are_newer() {
+    let setting = Setting::new();
+    let start = Instant::now();
+    let mut keeper = keeper(&setting, start);
+    let mut commit = |keeper: &mut Keeper, turn: u32| {
+        setting.save("model.pt", &turn.to_string().repeat(turn as usize));
+        let at = start + 4 * turn * QUIET;
+        keeper.look(at);
+        tend_until_done(keeper, at + QUIET).unwrap().uri
+    };
+    let first = commit(&mut keeper, 1);
+    keeper.recorded(&first);
+    let last = (2..=5).map(|turn| commit(&mut keeper, turn)).last().unwrap();
+    assert_eq!(setting.listed(), ["2-1-1", "2-1-4", "2-1-5"]);
+    keeper.recorded(&last);
+    commit(&mut keeper, 6);
+    assert_eq!(setting.listed(), ["2-1-5", "2-1-6"]);
 }
 
 #[test]

@@ -114,7 +114,8 @@ impl PodLink {
                     match order {
                         Order::Assign(_) => self.phase = Phase::Running,
                         Order::Ack => self.phase = Phase::Idle,
-                        Order::Stop { .. } | Order::Pause | Order::Vacate { .. } => {}
+                        Order::Stop { .. } | Order::Pause | Order::Vacate { .. } | Order::Recorded { .. } => {
+                        }
                     }
                     orders.push(order);
                 }

@@ -81,6 +81,8 @@ struct Open {
     is_silent: bool,
     /// It is not wanted any more: nothing is written.
     is_given_up: bool,
+    /// The checkpoint that the last report named that was taken.
+    recorded: Option<String>,
 }
 
 impl Session {
@@ -266,7 +268,17 @@ impl Session {
             }
         }
         let is_silent = ended.is_some();
-        self.open = Some(Open { name, uid, attempt, picture, pace, desired, is_silent, is_given_up: false });
+        self.open = Some(Open {
+            name,
+            uid,
+            attempt,
+            picture,
+            pace,
+            desired,
+            is_silent,
+            is_given_up: false,
+            recorded: None,
+        });
     }
 
     /// The agent says something of the open attempt. Whether [`Self::due`] may have changed by it.
@@ -323,6 +335,13 @@ impl Session {
                     if !is_silent {
                         self.news.push_back(News::Order(Order::Ack));
                     }
+                } else if let Some(checkpoint) = &write.report.checkpoint
+                    && open.recorded.as_ref() != Some(&checkpoint.uri)
+                    && !open.is_silent
+                {
+                    open.recorded = Some(checkpoint.uri.clone());
+                    let checkpoint = checkpoint.uri.clone();
+                    self.news.push_back(News::Order(Order::Recorded { checkpoint }));
                 }
             }
             Err(Failure::Passing(_)) => open.pace.failed(now, jitter),

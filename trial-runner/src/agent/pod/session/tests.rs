@@ -6,7 +6,7 @@ use temper_crds::trial::TrialStatus;
 use super::*;
 use crate::agent::{
     pod::testing::{orders, pod, report, running, trial, worker},
-    protocol::{Assignment, Ended, FailureReason, Outcome},
+    protocol::{Assignment, Checkpoint, Ended, FailureReason, Outcome},
 };
 
 /// A session with given time, its agent and its API server.
@@ -177,6 +177,27 @@ fn the_last_report_arrives_when_the_server_is_back_and_only_then_the_agent_may_g
     assert_eq!(writes.len(), 1);
     assert_eq!((writes[0].1.state, writes[0].1.resource), (ReportState::Succeeded, Some(1)));
     assert_eq!(world.news()[0], ACK);
+}
+
+#[test]
+fn the_agent_hears_once_which_checkpoint_is_on_record_and_only_when_it_is() {
+    let mut world = World::begun();
+    let saved = |resource: u64| {
+        Message::Checkpoint(Checkpoint { uri: format!("pvc://claim/3/{resource}-1-1"), resource })
+    };
+    world.says(&metric(1));
+    world.says(&saved(1));
+    world.writes(5000, &Err(PASSING));
+    assert_eq!(world.news(), []);
+    world.writes(15_000, &Ok(()));
+    let recorded = |checkpoint: &str| [News::Order(Order::Recorded { checkpoint: checkpoint.into() })];
+    assert_eq!(world.news(), recorded("pvc://claim/3/1-1-1"));
+    world.says(&metric(2));
+    world.writes(20_000, &Ok(()));
+    assert_eq!(world.news(), []);
+    world.says(&saved(2));
+    world.writes(25_000, &Ok(()));
+    assert_eq!(world.news(), recorded("pvc://claim/3/2-1-1"));
 }
 
 #[test]
