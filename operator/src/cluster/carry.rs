@@ -22,7 +22,7 @@ use super::{
     begin::{Begin, Begun, Stage},
     job::{Halt, Launch, Tended},
     names::{INDEX, JOB_UID},
-    observe::{PodView, Standing, Trouble},
+    observe::{PodEnd, PodView, Standing, Trouble},
     ours, trial,
     writer::Refused,
 };
@@ -34,8 +34,9 @@ const AT_ONCE: usize = 32;
 pub(super) const REMOVALS_AT_ONCE: u32 = 4;
 /// Longest wait before a pod that was refused is tried again.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// After its grace, a pod that was asked to end has this long before it is deleted.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After its grace, a pod that was asked to end has this long before it is deleted, and one that was deleted before it
+/// is given up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Tended {
     pub(super) async fn carry_out(&mut self, actions: Vec<Action>) -> Result<(), Halt> {
@@ -164,7 +165,9 @@ impl Tended {
             (Stage::Trial, refused) if refused.is_stale() => {
                 Err(Halt::Stale(format!("trial {index}: {refused}")))
             }
-            (Stage::Pod, refused) if matches!(refused.code(), Some(400 | 409 | 422) | None) => {
+            (Stage::Pod, refused)
+                if matches!(refused.code(), Some(400 | 409 | 422) | None) && !refused.is_by_admission() =>
+            {
                 let message = format!("the API server does not take the pod: {refused}");
                 let (reason, retryable) = ("CannotStart".to_owned(), false);
                 let ending = Ending::Failed { reason, message, retryable };
@@ -209,7 +212,7 @@ impl Tended {
             }
             let attempt = known.attempts;
             let waiting = self.pod_of(index);
-            match waiting.map(|pod| (&pod.standing, pod.is_leaving)) {
+            match waiting.map(|pod| (&pod.standing, pod.leaving.is_some())) {
                 // Not made, or not to be made: it ends here.
                 None if !self.is_reused() => {
                     let ending = if desired == Desired::Stop { Ending::Stopped } else { Ending::Paused };
@@ -226,19 +229,25 @@ impl Tended {
         Ok(())
     }
 
-    /// Deletes the pods that were asked to end and did not, and forgets what is over.
+    /// Deletes the pods that were asked to end and did not, gives up those that were deleted and are still there, and
+    /// forgets what is over.
     pub(super) async fn end_what_does_not(&mut self) -> Result<(), Halt> {
         let late: Vec<TrialIndex> =
             self.deadlines.iter().filter(|(_, at)| **at <= Instant::now()).map(|(index, _)| *index).collect();
         for index in late {
             self.deadlines.remove(&index);
-            if let Some(pod) = self.pod_of(index).cloned() {
-                self.report.say(
-                    EventType::Warning,
-                    "PodDoesNotEnd",
-                    &format!("pod {} was asked to end and did not; it is deleted", pod.name),
-                );
+            let Some(pod) = self.pod_of(index).cloned() else { continue };
+            let name = &pod.name;
+            if pod.leaving.is_none() {
+                let message = format!("pod {name} was asked to end and did not; it is deleted");
+                self.report.say(EventType::Warning, "PodDoesNotEnd", &message);
                 self.delete_pod(&pod).await?;
+            } else {
+                // Its node is cut off, or its kubelet is away: nobody says how it ended until that is mended.
+                let message = format!("pod {name} was deleted and is still there: its node does not answer");
+                self.report.say(EventType::Warning, "NodeDoesNotAnswer", &message);
+                self.workers.gone(name);
+                self.pod_ended(index, PodEnd::Disrupted(message)).await?;
             }
         }
         let over: Vec<TrialIndex> = self

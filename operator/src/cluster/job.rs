@@ -265,7 +265,7 @@ impl Tended {
             };
             match self.pods.get(&pod.name).map(|pod| pod.standing.clone()) {
                 Some(Standing::Over(end)) => self.pod_ended(index, end).await?,
-                Some(_) => {}
+                Some(_) => self.expect_end_of(&pod.name),
                 // It was to be made next when the operator that decided so ended.
                 None if !self.is_reused() && !self.has_reported(index) => self.launch(index),
                 None => {

@@ -1,6 +1,6 @@
 //! What a Trial's report and a trial's pod say, as observations. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
@@ -80,8 +80,8 @@ pub(super) struct PodView {
     /// The trial it is for, or the number of a worker.
     pub(super) role: Role,
     pub(super) standing: Standing,
-    /// Being deleted: it may still run for its grace.
-    pub(super) is_leaving: bool,
+    /// Being deleted: for so long it may still run.
+    pub(super) leaving: Option<Duration>,
 }
 
 /// What a pod is for.
@@ -137,7 +137,10 @@ impl PodView {
             uid: pod.uid()?,
             role,
             standing: standing(pod),
-            is_leaving: pod.metadata.deletion_timestamp.is_some(),
+            leaving: pod.metadata.deletion_timestamp.as_ref().map(|_| {
+                let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+                Duration::from_secs(grace.unsigned_abs())
+            }),
         })
     }
 }

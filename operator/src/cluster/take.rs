@@ -1,12 +1,13 @@
 //! Takes in what has changed of a job: its spec, its trials' objects, its pods.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use kube::{Api, runtime::events::EventType};
 use temper_advisor::TrialIndex;
 use temper_crds::{Trial, validation};
 
 use super::{
+    carry::PATIENCE,
     job::{Halt, Tended, now},
     mailbox::Changes,
     observe::{self, PodEnd, PodView, Role, Standing},
@@ -123,26 +124,44 @@ impl Tended {
         let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return Ok(()) };
         let end = match pod.map(|pod| pod.standing) {
             Some(Standing::Over(end)) => end,
-            Some(_) => return Ok(()),
+            Some(_) => {
+                self.expect_end_of(&name);
+                return Ok(());
+            }
             None => match before.map(|before| before.standing) {
                 // Its end was taken in before it was removed.
                 Some(Standing::Over(_)) => return Ok(()),
                 _ => PodEnd::Disrupted("its pod was deleted".to_owned()),
             },
         };
-        let index = match role {
-            Role::Attempt(index) => Some(index),
-            Role::Worker(_) => self.workers.gone(&name),
-        };
-        let runs_here = |index: &TrialIndex| {
-            self.written
-                .get(index)
-                .and_then(|written| written.spec.pod.as_ref())
-                .is_some_and(|pod| pod.name == name)
-        };
-        match index.filter(runs_here) {
+        self.workers.gone(&name);
+        match self.runs_in(role, &name) {
             Some(index) => self.pod_ended(index, end).await,
             None => Ok(()),
+        }
+    }
+
+    /// The trial that a pod runs.
+    fn runs_in(&self, role: Role, pod: &str) -> Option<TrialIndex> {
+        let is_named = |index: &TrialIndex| {
+            let named = self.written.get(index).and_then(|written| written.spec.pod.as_ref());
+            named.is_some_and(|named| named.name == pod)
+        };
+        match role {
+            Role::Attempt(index) => Some(index).filter(is_named),
+            Role::Worker(_) => self.state().running().find(is_named),
+        }
+    }
+
+    /// A pod that is being deleted is given nothing more to do. It may never go, as one on a node that is cut off.
+    pub(super) fn expect_end_of(&mut self, name: &str) {
+        let Some(&PodView { leaving: Some(grace), role, .. }) = self.pods.get(name) else { return };
+        self.workers.gone(name);
+        // Counted from now on, since the API server's clock may be another.
+        let at = Instant::now() + grace + PATIENCE;
+        if let Some(index) = self.runs_in(role, name) {
+            let deadline = self.deadlines.entry(index).or_insert(at);
+            *deadline = (*deadline).min(at);
         }
     }
 

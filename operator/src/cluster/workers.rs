@@ -29,7 +29,7 @@ impl Workers {
         for pod in pods {
             let Role::Worker(number) = pod.role else { continue };
             workers.next = workers.next.max(number + 1);
-            if !pod.is_leaving && !matches!(pod.standing, Standing::Over(_)) {
+            if pod.leaving.is_none() && !matches!(pod.standing, Standing::Over(_)) {
                 workers.busy.insert(pod.name.clone(), None);
             }
         }
@@ -65,9 +65,9 @@ impl Workers {
         self.busy.values_mut().filter(|runs| **runs == Some(trial)).for_each(|runs| *runs = None);
     }
 
-    /// A worker's pod is gone; what it ran.
-    pub(super) fn gone(&mut self, name: &str) -> Option<TrialIndex> {
-        self.busy.remove(name).flatten()
+    /// A worker's pod is gone, or going.
+    pub(super) fn gone(&mut self, name: &str) {
+        self.busy.remove(name);
     }
 
     /// Workers with nothing to do.

@@ -43,9 +43,23 @@ impl Refused {
         }
     }
 
+    /// Whoever watches over what is made has said no, or could not be asked. That may pass, and does not make the object
+    /// wrong, whatever the code.
+    pub(super) fn is_by_admission(&self) -> bool {
+        match self {
+            Self::Answered(status) => is_by_webhook(status) || status.message.contains("denied request"),
+            _ => false,
+        }
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
+}
+
+/// An admission webhook has denied it or cannot be reached.
+fn is_by_webhook(status: &Status) -> bool {
+    ["denied the request", "failed calling webhook"].iter().any(|words| status.message.contains(words))
 }
 
 /// A JSON patch whose `test` did not hold.
@@ -91,7 +105,7 @@ impl Writer {
             self.metrics.api_request(verb, resource, code, asked.elapsed());
             let why = match answer {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(kube::Error::Api(status))) if !is_passing(status.code) => {
+                Ok(Err(kube::Error::Api(status))) if !is_passing(&status) => {
                     return Err(Refused::Answered(status));
                 }
                 Ok(Err(error @ (kube::Error::SerdeError(_) | kube::Error::BuildRequest(_)))) => {
@@ -112,7 +126,7 @@ pub(super) fn jitter() -> f64 {
     rand::rng().random_range(0.5..1.5)
 }
 
-/// Codes that say something about the API server and not about the request.
-fn is_passing(code: u16) -> bool {
-    matches!(code, 408 | 429 | 500 | 502 | 503 | 504)
+/// Answers that say something about the API server and not about the request.
+fn is_passing(status: &Status) -> bool {
+    matches!(status.code, 408 | 429 | 500 | 502 | 503 | 504) && !is_by_webhook(status)
 }

@@ -137,6 +137,17 @@ impl Cluster {
         String::from_utf8_lossy(&succeed(script(dir).args(arguments)).stdout).into_owned()
     }
 
+    /// Requests to make a pod in a namespace that the API server has refused, by its audit log; `None` where that cannot
+    /// be read.
+    pub fn refused_pods(&self, namespace: &str) -> Option<usize> {
+        let log = fs::read_to_string(self.dir.as_ref()?.join("audit.log")).ok()?;
+        let of_pods = format!("\"objectRef\":{{\"resource\":\"pods\",\"namespace\":\"{namespace}\"");
+        let is_refused = |line: &&str| {
+            line.contains(&of_pods) && line.contains("\"verb\":\"create\"") && !line.contains("\"code\":2")
+        };
+        Some(log.lines().filter(is_refused).count())
+    }
+
     /// Whether it can be broken on purpose.
     pub fn is_breakable(&self) -> bool {
         self.dir.is_some()

@@ -94,6 +94,11 @@ impl World {
         Operator::start(self, "operator", Duration::from_hours(1), &[])
     }
 
+    /// The image of trials that name none.
+    pub fn image(&self) -> &str {
+        &self.cluster.image
+    }
+
     /// `kubectl` in this namespace; what it printed.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         self.cluster.must(&[&["--namespace", &self.namespace], arguments].concat())
@@ -153,6 +158,29 @@ impl World {
             self.cluster.kubectl(&["--namespace", &self.namespace, "apply", "--validate=strict", "-f", "-"]);
         let output = feed(&mut command, manifest.to_string().as_bytes());
         (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// `kubectl` in this namespace, which must not do well; what it said.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let arguments = [&["--namespace", &self.namespace], arguments].concat();
+        let output = self.cluster.kubectl(&arguments).output().unwrap_or_else(|error| panic!("{error}"));
+        assert!(!output.status.success(), "kubectl {arguments:?} is not refused");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// Has so many of an extended resource, such as `nvidia.com/gpu`, on the first node.
+    pub fn offer(&self, resource: &str, count: u32) {
+        let name = resource.replace('/', "~1");
+        let steps: Vec<Value> = ["capacity", "allocatable"]
+            .iter()
+            .map(
+                |of| json!({"op": "add", "path": format!("/status/{of}/{name}"), "value": count.to_string()}),
+            )
+            .collect();
+        let nodes = self.cluster.must(&["get", "nodes", "-o", "name"]);
+        let node = nodes.lines().next().unwrap_or_default();
+        let steps = json!(steps).to_string();
+        self.cluster.must(&["patch", node, "--subresource=status", "--type=json", "-p", &steps]);
     }
 
     /// Applies any other object.

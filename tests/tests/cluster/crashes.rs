@@ -1,15 +1,10 @@
 //! The operator is killed, and another takes over.
 
-use std::{env, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use rand::RngExt as _;
 use serde_json::json;
 use temper_tests::cluster::{Job, World, condition};
-
-/// How often, and whether for as long, faults are tried: `TEMPER_TEST_LONG` has it all.
-fn is_long() -> bool {
-    env::var_os("TEMPER_TEST_LONG").is_some()
-}
 
 /// A trial of random length up to a second and a half.
 const UNEQUAL: &str = r#"sleep "0.$((RANDOM % 9))"; sleep "0.$((RANDOM % 6))"; echo "{\"loss\": $PARAM_x}""#;
@@ -17,7 +12,7 @@ const UNEQUAL: &str = r#"sleep "0.$((RANDOM % 9))"; sleep "0.$((RANDOM % 6))"; e
 #[test]
 fn an_operator_that_is_killed_again_and_again_tries_each_index_once() {
     let Some(world) = World::new("killed") else { return };
-    let (kills, trials) = if is_long() { (30, 80) } else { (10, 24) };
+    let (kills, trials) = (30, 80);
     let ledger = world.ledger("often");
     world.apply(&Job::new("often", UNEQUAL).sized(trials, 3));
     let mut operator = world.operator();

@@ -1,13 +1,14 @@
 //! Pods that end by nobody's fault in the trial: it goes on in another, from its last checkpoint, and nothing is counted.
 
 use serde_json::{Value, json};
-use temper_tests::cluster::{Job, TRAINER, World};
+use temper_tests::cluster::{Job, TRAINER, World, condition};
 
 /// Runs one trial, ends its pod in the middle, and sees it go on.
-fn goes_on(world: &World, checkpoints: &Value, end: impl Fn(&str)) {
+fn goes_on(world: &World, checkpoints: &Value, container: &Value, end: impl Fn(&str)) {
     let job = Job::new("interrupted", &TRAINER.replace("sleep 0.3", "sleep 0.8"))
         .sized(1, 1)
-        .with(&json!({"trial": {"retries": 0, "checkpoints": checkpoints}}));
+        .with(&json!({"trial": {"retries": 0, "checkpoints": checkpoints}}))
+        .with_container(container);
     let _operator = world.operator();
     world.apply(&job);
     let saved = || {
@@ -34,7 +35,7 @@ fn goes_on(world: &World, checkpoints: &Value, end: impl Fn(&str)) {
 fn an_evicted_trial_saves_and_goes_on() {
     let Some(world) = World::new("evicted") else { return };
     world.claim("weights");
-    goes_on(&world, &json!({"uri": "pvc://weights/runs"}), |pod| {
+    goes_on(&world, &json!({"uri": "pvc://weights/runs"}), &json!({}), |pod| {
         let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
         let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", world.namespace());
         world.cluster().must_with(&["create", "--raw", &path, "-f", "-"], eviction.to_string().as_bytes());
@@ -47,7 +48,37 @@ fn a_trial_whose_pod_is_torn_away_goes_on_from_what_was_committed() {
     if !world.bucket("bucket") {
         return;
     }
-    goes_on(&world, &json!({"uri": "s3://temper/runs", "secretName": "bucket"}), |pod| {
+    goes_on(&world, &json!({"uri": "s3://temper/runs", "secretName": "bucket"}), &json!({}), |pod| {
         world.kubectl(&["delete", "pod", pod, "--grace-period=0", "--force"]);
     });
+}
+
+#[test]
+fn a_preempted_trial_saves_and_goes_on_when_there_is_room_again() {
+    let Some(world) = World::new("preempted") else { return };
+    world.claim("weights");
+    let slot = format!("temper.test/{}", world.namespace());
+    world.offer(&slot, 1);
+    let class = format!("temper-test-{}", world.namespace());
+    world.make(&json!({
+        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": class}, "value": 1000,
+    }));
+    let room = json!({"resources": {"limits": {&slot: 1}}});
+    goes_on(&world, &json!({"uri": "pvc://weights/runs"}), &room, |_| {
+        world.make(&json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "urgent"},
+            "spec": {
+                "priorityClassName": class, "terminationGracePeriodSeconds": 0, "restartPolicy": "Never",
+                "containers": [{
+                    "name": "urgent", "image": world.image(), "command": ["sleep", "600"],
+                    "resources": {"limits": {&slot: 1}},
+                }],
+            },
+        }));
+        world.kubectl(&["wait", "pod/urgent", "--for=condition=Ready", "--timeout=60s"]);
+        world
+            .status("interrupted", "waiting", |status| condition(status, "Progressing").1 == "Unschedulable");
+        world.kubectl(&["delete", "pod", "urgent"]);
+    });
+    world.cluster().must(&["delete", "priorityclass", &class]);
 }

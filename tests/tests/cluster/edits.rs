@@ -88,3 +88,25 @@ fn a_trial_that_is_edited_does_not_keep_its_job_from_its_end() {
     let status = world.completes("edited");
     assert_eq!((status.trials.created, status.trials.completed, status.trials.failed), (4, 4, 0));
 }
+
+#[test]
+fn a_job_s_search_is_not_changed_once_it_has_begun_and_what_to_do_instead_is_said() {
+    let Some(world) = World::new("frozen") else { return };
+    let _operator = world.operator();
+    world.apply(&Job::new("edited", SLOW));
+    running(&world, "edited");
+    for (field, value) in [
+        ("seed", json!(2)),
+        ("search", json!({"algorithm": "Sobol"})),
+        ("parameters", json!([{"name": "x", "type": "float", "min": 0, "max": 9}])),
+        ("trial", json!({"retries": 7})),
+    ] {
+        let patch = json!({"spec": {field: value}}).to_string();
+        let said = world.refused(&["patch", "tj", "edited", "--type=merge", "-p", &patch]);
+        assert!(said.contains(&format!("{field} cannot be changed: trials were made by it")), "{said}");
+        assert!(said.contains("warmStartFrom"), "{said}");
+    }
+    world.kubectl(&["label", "tj", "edited", "team=vision"]);
+    world.kubectl(&["annotate", "tj", "edited", "note=mine"]);
+    counts(&world, "edited");
+}

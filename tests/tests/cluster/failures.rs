@@ -92,6 +92,8 @@ fn a_trial_that_takes_more_memory_than_its_limit_says_so() {
     world.apply(&job);
     let status = world.status("greedy", "failed", |status| condition(status, "Failed").0);
     assert_eq!(status.trials.failed, 1);
+    let message = condition(&status, "Failed").2;
+    assert!(message.contains("memory"), "{message}");
     let events = world.kubectl(&["get", "events", "--field-selector", "reason=TrialFailed", "-o", "yaml"]);
     assert!(events.contains("memory"), "{events}");
 }

@@ -1,8 +1,12 @@
 //! What people do to a job while it runs, and how it ends.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
+use temper_crds::trial::ReportState;
 use temper_tests::cluster::{Job, World, condition};
 
 const QUICK: &str = r#"echo "{\"loss\": $PARAM_x}""#;
@@ -52,6 +56,41 @@ fn a_budget_is_raised_while_a_job_runs_and_after_its_end() {
     assert_eq!(second.progress, "6/6");
     assert_eq!(second.start_time, first.start_time);
     ledger.each_once(6, 3);
+}
+
+#[test]
+fn a_budget_is_lowered_while_a_job_runs() {
+    let Some(world) = World::new("lower") else { return };
+    let _operator = world.operator();
+    world.apply(&Job::new("shrinking", r#"sleep 1; echo "{\"loss\": $PARAM_x}""#).sized(20, 4));
+    world.status("shrinking", "running", |status| status.trials.running == 4);
+    world.change("shrinking", &json!({"budget": {"parallelism": 1, "maxTrials": 9}}));
+    // What runs is not ended for it.
+    world.status("shrinking", "down to one", |status| status.trials.running <= 1);
+    let ledger = world.ledger("shrinking");
+    let status = world.completes("shrinking");
+    assert_eq!((status.trials.created, status.trials.completed, status.progress.as_str()), (9, 9, "9/9"));
+    ledger.each_once(9, 1);
+}
+
+#[test]
+fn a_command_that_does_not_end_when_it_is_asked_to_is_ended_within_its_pod_s_grace() {
+    let Some(world) = World::new("stubborn") else { return };
+    let _operator = world.operator();
+    let script = r#"trap '' TERM; echo "{\"loss\": $PARAM_x}"; while :; do sleep 0.1; done"#;
+    world.apply(&Job::new("stubborn", script).sized(1, 1));
+    let report = || world.trials("stubborn").pop().and_then(|trial| trial.status?.report);
+    world.until("at work", report, Option::is_some);
+    let asked = Instant::now();
+    world.change("stubborn", &json!({"suspend": true}));
+    let report = world.until("paused", report, |report| {
+        report.as_ref().is_some_and(|report| report.state == ReportState::Paused)
+    });
+    // A grace of 5 s, and what a busy machine needs to hear and to tell of it.
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(report.is_some_and(|report| report.finished_at.is_some()));
+    let events = world.kubectl(&["get", "events", "-o", "yaml"]);
+    assert!(!events.contains("PodDoesNotEnd"), "it is not for the operator to end it: {events}");
 }
 
 #[test]

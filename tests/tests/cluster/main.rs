@@ -12,6 +12,7 @@ mod learning;
 mod lifecycle;
 mod obstacles;
 mod plugin;
+mod pods;
 mod retention;
 mod reuse;
 mod runs;

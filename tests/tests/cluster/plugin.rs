@@ -1,7 +1,12 @@
 //! `kubectl temper`: the commands that look at a job and steer it.
 
+use std::fs;
+
 use serde_json::{Value, json};
-use temper_tests::cluster::{Job, TRAINER, World};
+use temper_tests::{
+    cluster::{Job, TRAINER, World},
+    root,
+};
 
 /// Says two lines of its own, reports twice, and ends without a line end.
 const TALKS: &str = r#"
@@ -101,6 +106,25 @@ fn a_job_is_suspended_and_goes_on() {
     let refused = world.plugin(&["suspend", "trains"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("job trains is over (complete)"));
+}
+
+#[test]
+fn a_manifest_is_tried_on_the_cluster_without_being_applied() {
+    let Some(world) = World::new("plugin-validate") else { return };
+    let manifest = "examples/cluster/first.yaml";
+    let said = world.looks(&["validate", "--server", manifest]);
+    assert!(said.contains(&format!("namespace {} takes it", world.namespace())), "{said}");
+    assert!(world.job("first").is_none());
+    // What only the cluster knows: such a job is there, and was made by another search.
+    world.kubectl(&["apply", "-f", manifest]);
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("job.yaml");
+    let text = fs::read_to_string(root().join(manifest)).unwrap();
+    fs::write(&changed, text.replace("algorithm: TPE", "algorithm: Sobol")).unwrap();
+    let refused = world.plugin(&["validate", "--server", changed.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&refused.stdout);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("search cannot be changed"), "{said}");
 }
 
 #[test]

@@ -79,6 +79,11 @@ fn a_job_runs_to_its_end_and_says_all_about_it() {
         (&row[..5], row[5], row[7]),
         (&["quick", "Random", "4/4", "0", "0"][..], &*best.objective, "Complete")
     );
+    let table = world.kubectl(&["get", "trials"]);
+    let columns: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(columns, ["NAME", "JOB", "INDEX", "STATE", "RESOURCE", "OBJECTIVE", "AGE"]);
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!((row[1], row[3]), ("quick", "Succeeded"));
     let names: BTreeSet<String> = world
         .kubectl(&["get", "trials", "--field-selector", "status.report.state=Succeeded", "-o", "name"])
         .lines()
@@ -89,6 +94,10 @@ fn a_job_runs_to_its_end_and_says_all_about_it() {
         world.kubectl(&["get", "temper"]).contains("trial.temper.rs/quick-"),
         "all kinds in one category"
     );
+    let selected = world.kubectl(&["get", "tj", "--field-selector", "status.state=Complete", "-o", "name"]);
+    assert_eq!(selected, "tuningjob.temper.rs/quick\n");
+    let described = world.kubectl(&["describe", "tj", "quick"]);
+    assert!(described.contains("MaxTrialsReached") && described.contains("Events:"), "{described}");
     let events =
         world.kubectl(&["get", "events", "--field-selector", "involvedObject.kind=TuningJob", "-o", "name"]);
     assert!((1..=3).contains(&events.lines().count()), "few events:\n{events}");

@@ -1,10 +1,11 @@
 //! The control plane and the nodes fail while jobs run. Each test breaks the whole cluster, so they take turns, on one
-//! of their own. `TEMPER_TEST_LONG` has the faults last as long as in earnest, and loses a node.
+//! of their own with two nodes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod nodes;
+
 use std::{
-    env,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -18,16 +19,12 @@ static TURN: Mutex<()> = Mutex::new(());
 /// The only test that runs; `None` where there is no cluster that may be broken.
 fn world(name: &str) -> Option<(World, MutexGuard<'static, ()>)> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let world = World::on_nodes(if is_long() { 2 } else { 1 }, name)?;
+    let world = World::on_nodes(2, name)?;
     if !world.cluster().is_breakable() {
         eprintln!("skipped: TEMPER_TEST_CLUSTER_DIR names no cluster of tests/cluster");
         return None;
     }
     Some((world, turn))
-}
-
-fn is_long() -> bool {
-    env::var_os("TEMPER_TEST_LONG").is_some()
 }
 
 /// Two reports in six seconds.
@@ -58,7 +55,7 @@ fn trials_finish_while_the_api_server_is_away_and_their_results_arrive() {
     let reported = || world.trials("cut-off").iter().filter(|trial| trial.status.is_some()).count();
     world.until("three at work", reported, |reported| *reported == 3);
     world.cluster().fault(&["stop-apiserver"]);
-    thread::sleep(Duration::from_secs(if is_long() { 60 } else { 20 }));
+    thread::sleep(Duration::from_mins(1));
     world.cluster().fault(&["start-apiserver"]);
     let _operator = restarted(&world, operator);
     all_complete(&world, "cut-off", 4);
@@ -75,42 +72,6 @@ fn a_restart_of_etcd_costs_nothing() {
     let _operator = restarted(&world, operator);
     all_complete(&world, "restarted", 4);
     ledger.each_once(4, 3);
-}
-
-#[test]
-fn a_kubelet_that_is_away_for_a_while_costs_nothing() {
-    let Some((world, _turn)) = world("kubelet") else { return };
-    let _operator = world.operator();
-    world.apply(&Job::new("unwatched", SLOW).sized(4, 3));
-    world.status("unwatched", "running", |status| status.trials.running == 3);
-    world.cluster().fault(&["stop-kubelet", "node-1"]);
-    thread::sleep(Duration::from_secs(10));
-    world.cluster().fault(&["start-kubelet", "node-1"]);
-    all_complete(&world, "unwatched", 4);
-}
-
-#[test]
-fn trials_of_a_lost_node_are_tried_again_on_another() {
-    if !is_long() {
-        eprintln!("skipped: it takes minutes; TEMPER_TEST_LONG=1 has it");
-        return;
-    }
-    let Some((world, _turn)) = world("node") else { return };
-    let _operator = world.operator();
-    let script = r#"sleep 20; echo "{\"loss\": $PARAM_x}""#;
-    world.apply(&Job::new("moved", script).sized(4, 4));
-    let on = |node: &str| {
-        let of_node = |pod: &k8s_openapi::api::core::v1::Pod| {
-            pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node)
-        };
-        world.pods("moved").iter().filter(|pod| of_node(pod)).count()
-    };
-    world.until("on both nodes", || (on("node-1"), on("node-2")), |(one, other)| *one > 0 && *other > 0);
-    world.cluster().fault(&["node-kill", "node-2"]);
-    world.cluster().must(&["delete", "node", "node-2"]);
-    let status = world.completes("moved");
-    assert_eq!((status.trials.created, status.trials.completed, status.trials.failed), (4, 4, 0));
-    assert!(world.trials("moved").iter().any(|trial| trial.spec.attempt == 2 && trial.spec.failures == 0));
 }
 
 #[test]
