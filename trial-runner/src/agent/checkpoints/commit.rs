@@ -53,8 +53,8 @@ impl Commit {
         match self.put(&key) {
             Ok(true) => {
                 // What cannot be removed now is removed with the next.
-                let older = known.into_iter().filter(|known| *known < own && Some(*known) != self.recorded);
-                let _ = prune(store, self.trial, older);
+                let older = known.into_iter().filter(|known| *known < own);
+                let _ = prune(store, self.trial, older, self.recorded);
                 Ok(Committed::Yes(key))
             }
             Ok(false) => {
@@ -146,14 +146,20 @@ fn known(store: &dyn Store, trial: u32) -> Result<Vec<Known>> {
     Ok(known)
 }
 
-/// Of those that are older than the one just committed, given oldest first, leaves the newest that were committed.
-fn prune(store: &dyn Store, trial: u32, older: impl DoubleEndedIterator<Item = Known>) -> Result<()> {
+/// Of those that are older than the one just committed, given oldest first, leaves the newest that were committed, and
+/// the one on record.
+fn prune(
+    store: &dyn Store,
+    trial: u32,
+    older: impl DoubleEndedIterator<Item = Known>,
+    recorded: Option<Known>,
+) -> Result<()> {
     let mut committed = 1;
     for known in older.rev() {
         let key = known.key(trial);
         if committed < KEPT && store.read(&format!("{key}/{MANIFEST}"))?.is_some() {
             committed += 1;
-        } else {
+        } else if Some(known) != recorded {
             store.remove(&key)?;
         }
     }
