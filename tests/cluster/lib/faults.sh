@@ -42,6 +42,8 @@ node_kill() { need_node "$1" && machine_kill "$1"; }
 node_start() {
     need_node "$1"
     ! machine_pid "$1" >/dev/null || die "$1 runs"
+    # A machine that starts knows nothing of its dead pods; the kubelet would ask containerd for each, 3 s long.
+    cgroup_remove "$(node_cgroup "$1")"
     node_boot "$1"
     routes_set
     start_kubelet "$1"

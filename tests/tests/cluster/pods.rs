@@ -33,8 +33,7 @@ fn everything_in_the_template_reaches_the_pod() {
             "command": ["sh", "-c", "echo ready >/shared/state; trap 'exit 0' TERM; while :; do sleep 0.2; done"],
         }],
     });
-    let script =
-        r#"cat /words/word; until [ -s /shared/state ]; do sleep 0.1; done; echo "{\"loss\": $PARAM_x}""#;
+    let script = r#"cat /words/word; echo; until [ -s /shared/state ]; do sleep 0.1; done; echo "{\"loss\": $PARAM_x}""#;
     let mounts =
         json!([{"name": "shared", "mountPath": "/shared"}, {"name": "words", "mountPath": "/words"}]);
     let marked = json!({
@@ -89,7 +88,7 @@ fn a_paused_trial_frees_its_gpu_and_goes_on_from_its_checkpoint() {
     let _operator = world.operator();
     world.claim("weights");
     world.offer("nvidia.com/gpu", 1);
-    let slow = TRAINER.replace("sleep 0.3", "sleep 0.6");
+    let slow = TRAINER.replace("sleep 0.3", "sleep 1.2");
     let on_gpu = |name: &str, script: &str| {
         Job::new(name, script)
             .sized(1, 1)

@@ -24,6 +24,9 @@ fn world(name: &str) -> Option<(World, MutexGuard<'static, ()>)> {
         eprintln!("skipped: TEMPER_TEST_CLUSTER_DIR names no cluster of tests/cluster");
         return None;
     }
+    // What the test before has broken may not be whole yet.
+    let taints = || world.cluster().must(&["get", "nodes", "-o", "jsonpath={.items[*].spec.taints}"]);
+    world.until("fit for pods on all nodes", taints, String::is_empty);
     Some((world, turn))
 }
 

@@ -131,7 +131,7 @@ fn what_is_on_record_is_kept_however_many_are_newer() {
     let setting = Setting::new();
     let start = Instant::now();
     let mut keeper = keeper(&setting, start);
-    let mut commit = |keeper: &mut Keeper, turn: u32| {
+    let commit = |keeper: &mut Keeper, turn: u32| {
         setting.save("model.pt", &turn.to_string().repeat(turn as usize));
         let at = start + 4 * turn * QUIET;
         keeper.look(at);
