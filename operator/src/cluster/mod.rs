@@ -138,7 +138,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
     // Standing by is being ready: a rollout waits for no more.
     probes.is_ready();
     tokio::select! {
-        () = async { candidate.wait().await; deliveries.known().await } => {}
+        ((), ()) = async { tokio::join!(deliveries.known(), candidate.wait()) } => {}
         () = &mut end => return Ok(()),
     }
     tracing::info!(identity = options.identity, "leading");
