@@ -103,7 +103,9 @@ spec:
 
     /// The program, about to run in this world.
     pub(crate) fn temper(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_temper"));
+        // Tests that are run in the background of a script inherit that Ctrl-C is ignored.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_temper")]);
         command.args(arguments).current_dir(self.dir.path()).env(MARK, self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

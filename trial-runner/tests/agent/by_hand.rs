@@ -95,7 +95,9 @@ fn an_interruption_stops_the_command_and_a_second_one_kills_it() {
     {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().to_str().unwrap();
-        let mut process = Command::new(BINARY)
+        // Tests that are run in the background of a script inherit that Ctrl-C is ignored.
+        let mut process = Command::new("env")
+            .args(["--default-signal=INT", BINARY])
             .args(["exec", "-m", "accuracy", "--dir", dir, "--", "sh", "-c", script])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
