@@ -3,6 +3,7 @@
 //! - [`plan`]: what is done next with a job; pure
 //! - [`simulate`]: jobs in virtual time
 //! - [`warm_start`]: what a job learns from earlier ones; pure
+//! - [`spans`]: what traces are made under
 //! - [`view`]: a job as people and programs look at it
 //! - [`plot`]: the same as pictures
 //! - [`local`]: jobs on this machine
@@ -19,5 +20,6 @@ pub mod local;
 pub mod plan;
 pub mod plot;
 pub mod simulate;
+pub mod spans;
 pub mod view;
 pub mod warm_start;

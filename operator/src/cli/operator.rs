@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use super::{Exit, Failure, Shell};
-use crate::cluster::{self, AgentImage, Delivery};
+use crate::{
+    cluster::{self, AgentImage, Delivery, traces::Traces},
+    spans,
+};
 
 /// Tend the tuning jobs of a cluster: the operator that the Helm chart installs
 ///
@@ -72,6 +75,10 @@ pub(super) struct Operator {
         hide_possible_values = true
     )]
     log_format: LogFormat,
+    /// Collector that traces are sent to, by OTLP over HTTP, as http://collector:4318; none when absent. The SDK's other
+    /// variables (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, ...) hold.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -99,12 +106,15 @@ impl From<RunnerDelivery> for Option<Delivery> {
 
 impl Operator {
     pub(super) fn run(self, _: Shell) -> Result<Exit, Failure> {
-        self.log()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("cannot start the threads of the operator")?;
-        runtime.block_on(async {
+        let endpoint = self.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
+        let traces = endpoint.map(|endpoint| Traces::to(endpoint, runtime.handle().clone()));
+        let traces = traces.transpose().map_err(Failure::wrong_input)?;
+        self.log(traces.as_ref())?;
+        let ended = runtime.block_on(async {
             let client = kube::Client::try_default().await.map_err(|error| {
                 Failure::wrong_input(error)
                     .hint("the operator needs a cluster: a pod's service account, or KUBECONFIG")
@@ -114,7 +124,11 @@ impl Operator {
             });
             cluster::run(client, self.options(namespace)).await.context("the operator ended")?;
             Ok(Exit::Done)
-        })
+        });
+        if let Some(traces) = traces {
+            traces.end();
+        }
+        ended
     }
 
     fn options(self, lease_namespace: String) -> cluster::Options {
@@ -138,18 +152,22 @@ impl Operator {
         }
     }
 
-    fn log(&self) -> Result<(), Failure> {
+    fn log(&self, traces: Option<&Traces>) -> Result<(), Failure> {
         let filter = std::env::var("TEMPER_LOG").unwrap_or_else(|_| "info".to_owned());
         let filter = EnvFilter::try_new(&filter)
             .with_context(|| {
                 format!("TEMPER_LOG: {filter:?} is no filter such as info, or temper_operator=debug")
             })
             .map_err(Failure::wrong_input)?;
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        match self.log_format {
-            LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-            LogFormat::Json => log.json().flatten_event(true).init(),
-        }
+        // Spans are for traces: the log says in each line what it is about.
+        let no_spans = format!("{}=off", spans::TARGET).parse().context("a filter for spans")?;
+        let filter = filter.add_directive(no_spans);
+        let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let log = match self.log_format {
+            LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+            LogFormat::Json => log.json().flatten_event(true).boxed(),
+        };
+        tracing_subscriber::registry().with(log.with_filter(filter)).with(traces.map(Traces::layer)).init();
         Ok(())
     }
 }

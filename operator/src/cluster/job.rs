@@ -18,6 +18,7 @@ use temper_crds::{
     tuning_job::TuningJobStatus,
 };
 use tokio::sync::Semaphore;
+use tracing::{Instrument as _, field::Empty};
 
 use super::{
     carry::REMOVALS_AT_ONCE,
@@ -35,7 +36,10 @@ use super::{
     workers::Workers,
     writer::{Refused, Writer},
 };
-use crate::plan::{Action, Event, JobState, Millis, Observation, plan};
+use crate::{
+    plan::{Action, Event, JobState, Millis, Observation, plan},
+    spans,
+};
 
 /// What all jobs share.
 pub(super) struct Shared {
@@ -300,25 +304,37 @@ impl Tended {
     /// Tends the job until it is over and everything of it is written.
     pub(super) async fn tend(&mut self) -> Result<(), Halt> {
         loop {
-            let began = Instant::now();
-            let changes = self.mailbox.take();
-            self.take_in(changes).await?;
-            let actions = self.decide().await?;
-            self.carry_out(actions).await?;
-            self.end_what_does_not().await?;
-            let is_over = self.is_over();
-            if is_over || self.state().is_suspended() {
-                self.dismiss_workers().await?;
-                self.removed().await;
-            }
-            let status = self.status();
-            let next = self.report.write(status, is_over).await?;
-            self.shared.metrics.reconciled(began.elapsed());
-            if is_over {
+            let span = tracing::info_span!(
+                target: spans::TARGET,
+                "reconcile",
+                k8s.namespace.name = self.key.namespace,
+                temper.job.name = self.key.name,
+            );
+            let next = self.turn().instrument(span).await?;
+            if self.is_over() {
                 return Ok(());
             }
             self.wait(next).await;
         }
+    }
+
+    /// Takes in what has changed, decides, writes what follows. When the status is to be written again.
+    async fn turn(&mut self) -> Result<Option<Instant>, Halt> {
+        let began = Instant::now();
+        let changes = self.mailbox.take();
+        self.take_in(changes).await?;
+        let actions = self.decide().await?;
+        self.carry_out(actions).await?;
+        self.end_what_does_not().await?;
+        let is_over = self.is_over();
+        if is_over || self.state().is_suspended() {
+            self.dismiss_workers().await?;
+            self.removed().await;
+        }
+        let status = self.status();
+        let next = self.report.write(status, is_over).await?;
+        self.shared.metrics.reconciled(began.elapsed());
+        Ok(next)
     }
 
     fn is_over(&self) -> bool {
@@ -373,12 +389,21 @@ impl Tended {
         let _permit = self.shared.deciders.acquire().await;
         let began = Instant::now();
         let before = state.counts();
+        let span = tracing::info_span!(
+            target: spans::TARGET,
+            "decide",
+            temper.search.algorithm = self.job.settings.search.algorithm,
+            temper.actions = Empty,
+            temper.trials.created = Empty,
+        );
+        let in_thread = span.clone();
         let decided = tokio::task::spawn_blocking(move || {
-            let actions = plan(&mut state, now());
+            let actions = in_thread.in_scope(|| plan(&mut state, now()));
             (state, actions)
         });
         let (state, actions) = decided.await.map_err(|error| Halt::Broken(error.to_string()))?;
         let suggestions = state.counts().created - before.created;
+        span.record("temper.actions", actions.len()).record("temper.trials.created", suggestions);
         let algorithm = &self.job.settings.search.algorithm;
         self.shared.metrics.decided(algorithm, suggestions, began.elapsed());
         self.state = Some(state);

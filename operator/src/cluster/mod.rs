@@ -11,6 +11,7 @@
 //! - `runtimes`: which way the agent gets into a pod
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
 //! - `read`, `logs`: what the objects say to whoever looks at a job
+//! - [`traces`]: spans of its work, sent to a collector
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
 
 mod begin;
@@ -37,6 +38,7 @@ mod take;
 mod tasks;
 #[cfg(test)]
 mod tests;
+pub mod traces;
 mod trial;
 mod version;
 mod warm_start;

@@ -9,6 +9,7 @@ use kube::{
 };
 use temper_crds::{TuningJob, job::Job, validation};
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
+use tracing::Instrument as _;
 
 use super::{
     job::{Halt, Shared, Tended, now},
@@ -20,6 +21,7 @@ use super::{
     watch::{self, Namespaces, Seen},
     writer::jitter,
 };
+use crate::spans;
 
 /// Tends every job there is and will be. Does not return.
 pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
@@ -163,7 +165,13 @@ async fn tend_valid(
         return Ok(());
     }
     let object = Box::new(object.clone());
-    let opened = Tended::open(shared.clone(), key.clone(), mailbox.clone(), object, job);
+    let span = tracing::info_span!(
+        target: spans::TARGET,
+        "open",
+        k8s.namespace.name = key.namespace,
+        temper.job.name = key.name,
+    );
+    let opened = Tended::open(shared.clone(), key.clone(), mailbox.clone(), object, job).instrument(span);
     let mut tended = Box::new(Box::pin(opened).await?);
     Box::pin(tended.tend()).await
 }

@@ -5,8 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use kube::core::Status;
 use rand::RngExt as _;
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{fence::Fence, metrics::Metrics};
+use crate::spans;
 
 /// First wait after an answer that says nothing about the request; doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -85,11 +87,34 @@ impl Writer {
         &self,
         verb: &'static str,
         resource: &'static str,
+        request: impl FnMut() -> F,
+    ) -> Result<T, Refused>
+    where
+        F: Future<Output = kube::Result<T>>,
+    {
+        let span = tracing::info_span!(
+            target: spans::TARGET,
+            "request",
+            otel.name = format!("{verb} {resource}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.response.status_code = Empty,
+            http.request.resend_count = Empty,
+        );
+        self.ask(verb, resource, request).instrument(span).await
+    }
+
+    async fn ask<T, F>(
+        &self,
+        verb: &'static str,
+        resource: &'static str,
         mut request: impl FnMut() -> F,
     ) -> Result<T, Refused>
     where
         F: Future<Output = kube::Result<T>>,
     {
+        let span = Span::current();
+        let mut resent = 0_u32;
         let mut wait = FIRST_WAIT;
         loop {
             if !self.fence.is_open() {
@@ -103,9 +128,11 @@ impl Writer {
                 _ => 0,
             };
             self.metrics.api_request(verb, resource, code, asked.elapsed());
+            span.record("http.response.status_code", code);
             let why = match answer {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(kube::Error::Api(status))) if !is_passing(&status) => {
+                    span.record("otel.status_code", "ERROR");
                     return Err(Refused::Answered(status));
                 }
                 Ok(Err(error @ (kube::Error::SerdeError(_) | kube::Error::BuildRequest(_)))) => {
@@ -115,6 +142,8 @@ impl Writer {
                 Err(_) => "no answer within 30 s".to_owned(),
             };
             tracing::warn!(verb, resource, why, "the API server did not take a request; it is made again");
+            resent += 1;
+            span.record("http.request.resend_count", resent);
             sleep(wait.mul_f64(jitter())).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }

@@ -7,6 +7,7 @@ use super::{
     state::JobState,
     trial::{Asked, Phase},
 };
+use crate::spans;
 
 /// Everything that is to be done now, in order, already taken into the state. Record it, then carry it out.
 ///
@@ -95,7 +96,8 @@ fn occupy(state: &mut JobState, places: u32) -> Option<Action> {
     }
     let trial = TrialIndex(state.counts.created);
     let goal = state.advisor.goal(trial)?;
-    let Some(parameters) = state.advisor.propose(trial) else {
+    let suggestion = tracing::info_span!(target: spans::TARGET, "suggest", temper.trial.index = trial.0);
+    let Some(parameters) = suggestion.in_scope(|| state.advisor.propose(trial)) else {
         state.exhausted = true;
         // A scheduler that waited for more trials now knows that none will come.
         return state

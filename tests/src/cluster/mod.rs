@@ -5,6 +5,7 @@
 //! one program start a cluster of `tests/cluster` and share it; it goes when the program ends, however it ends. Where
 //! none can be started the tests say what is missing and are skipped, unless `TEMPER_REQUIRE_CLUSTER` is set.
 
+mod collector;
 mod job;
 mod ledger;
 mod machine;
@@ -12,6 +13,7 @@ mod operator;
 mod world;
 
 pub use self::{
+    collector::{Collector, Span},
     job::{Job, TRAINER},
     ledger::Ledger,
     machine::Cluster,

@@ -71,6 +71,11 @@ impl Operator {
         let _ = self.child.wait();
     }
 
+    /// SIGTERM, as a kubelet sends it.
+    pub fn ask_to_end(&self) {
+        crate::succeed(Command::new("kill").args(["-TERM", &self.child.id().to_string()]));
+    }
+
     /// Stops it in the middle of whatever it does, as a machine that hangs; or lets it go on.
     pub fn freeze(&self, frozen: bool) {
         let signal = if frozen { "-STOP" } else { "-CONT" };

@@ -17,3 +17,4 @@ mod retention;
 mod reuse;
 mod runs;
 mod schedulers;
+mod traces;
