@@ -26,6 +26,6 @@ Kubernetes with Temper runs on this machine. Next:
   export KUBECONFIG=$KUBECONFIG PATH=$PWD/target/cluster/bin:\$PATH
   kubectl apply -f examples/cluster/first.yaml && kubectl get tuningjobs --watch
 
-Images that trials may use: temper.test/busybox:1, temper.test/python:1, and what \`$cluster load-image\` puts there.
+Images that trials may use: busybox:1, python:3-slim, and what \`$cluster load-image\` puts there.
 \`make cluster-down\` ends it.
 END

@@ -5,14 +5,14 @@
 #   TEMPER_TEST_KUBECONFIG=... tests/chart/release.sh
 #
 # The cluster must have no Temper in it, and must have the images TEMPER_TEST_IMAGE (temper.test/temper:dev) and
-# TEMPER_TEST_TRIAL_IMAGE (temper.test/busybox:1). HELM names another helm, of version 3 for instance.
+# TEMPER_TEST_TRIAL_IMAGE (busybox:1). HELM names another helm, of version 3 for instance.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export KUBECONFIG=${TEMPER_TEST_KUBECONFIG:?names the kubeconfig of the cluster to test on}
 helm=${HELM:-$(scripts/tool.sh helm)}
 system=temper-system ns=temper-release-test
 image=${TEMPER_TEST_IMAGE:-temper.test/temper:dev}
-trial_image=${TEMPER_TEST_TRIAL_IMAGE:-temper.test/busybox:1}
+trial_image=${TEMPER_TEST_TRIAL_IMAGE:-busybox:1}
 
 step() { printf '%4d s  %s\n' $SECONDS "$*"; }
 fail() {

@@ -35,7 +35,7 @@ spec:
   terminationGracePeriodSeconds: 0
   ${3:+nodeName: $3}
   containers:
-  - {name: main, image: temper.test/busybox:1, imagePullPolicy: Never, command: [sh, -c, '$2']}
+  - {name: main, image: busybox:1, imagePullPolicy: Never, command: [sh, -c, '$2']}
 POD
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Images for tests, put together from Debian's packages: temper.test/busybox:1 and temper.test/python:1.
+# Images for tests, put together from Debian's packages: busybox:1 and python:3-slim.
 
 # unpack_packages FOLDER PACKAGE...: the files of Debian's packages, without installing them.
 unpack_packages() {
@@ -30,7 +30,7 @@ build_busybox() {
     local root
     root=$(mktemp -d)
     busybox_root "$root"
-    make_image temper.test/busybox:1 --base "$root" --user 65532 --out "$BIN/busybox.tar" >/dev/null
+    make_image docker.io/library/busybox:1 --base "$root" --user 65532 --out "$BIN/busybox.tar" >/dev/null
     rm -rf "$root"
 }
 
@@ -45,6 +45,6 @@ build_python() {
     # shellcheck disable=SC2086  # a list
     unpack_packages "$root" $packages
     busybox_root "$root"
-    make_image temper.test/python:1 --base "$root" --user 65532 --out "$BIN/python.tar" >/dev/null
+    make_image docker.io/library/python:3-slim --base "$root" --user 65532 --out "$BIN/python.tar" >/dev/null
     rm -rf "$root"
 }

@@ -49,7 +49,7 @@ impl Cluster {
 
     /// The one that is given, or a new one.
     fn start(nodes: u32) -> Result<Self, String> {
-        let image = env::var("TEMPER_TEST_IMAGE").unwrap_or_else(|_| "temper.test/busybox:1".to_owned());
+        let image = env::var("TEMPER_TEST_IMAGE").unwrap_or_else(|_| "busybox:1".to_owned());
         let runner_image =
             env::var("TEMPER_TEST_RUNNER_IMAGE").unwrap_or_else(|_| "temper.test/runner:dev".to_owned());
         let cluster = if let Some(kubeconfig) = env::var_os("TEMPER_TEST_KUBECONFIG") {
