@@ -188,7 +188,7 @@ END
 allowed yes "$operator" get "customresourcedefinitions.apiextensions.k8s.io/trials.temper.rs"
 allowed no "$operator" list customresourcedefinitions.apiextensions.k8s.io
 allowed no "$operator" get nodes
-allowed yes "$operator" list nodes
+allowed no "$operator" list nodes
 allowed yes "$operator" create leases.coordination.k8s.io --namespace="$system"
 allowed yes "$operator" update "leases.coordination.k8s.io/$release-temper-operator" --namespace="$system"
 allowed no "$operator" update leases.coordination.k8s.io/another --namespace="$system"
