@@ -1,8 +1,6 @@
 //! A trial's attempt that is to begin: its object first, and then its pod. What was done before is found, not done
 //! twice.
 
-use std::sync::Arc;
-
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::Patch};
 use serde_json::json;
@@ -46,18 +44,11 @@ pub(super) enum Stage {
 
 impl Begin {
     /// Makes the requests.
-    pub(super) async fn carry_out(
-        self,
-        shared: Arc<Shared>,
-        key: JobKey,
-        job: Arc<Job>,
-        rungs: Arc<[u64]>,
-    ) -> Begun {
-        let _permit = shared.requests.acquire().await;
+    pub(super) async fn carry_out(self, shared: &Shared, key: &JobKey, job: &Job, rungs: &[u64]) -> Begun {
         let Self { index, mut intended, before, worker, makes_pod } = self;
         let mut begun = Begun { index, intended: intended.clone(), written: None, pod: None, refused: None };
         if let Some(number) = worker {
-            match make_pod(&shared, &key, &job, &rungs, &Purpose::Worker { number }).await {
+            match make_pod(shared, key, job, rungs, &Purpose::Worker { number }).await {
                 Ok(pod) => {
                     intended.pod = Some(PodReference { name: pod.name.clone(), uid: Some(pod.uid.clone()) });
                     begun.pod = Some(pod);
@@ -70,8 +61,8 @@ impl Begin {
         }
         let written = match &before {
             Some(written) if written.spec == intended => Ok(written.clone()),
-            Some(written) => change_trial(&shared, &key, index, written, &intended).await,
-            None => make_trial(&shared, &key, index, &intended).await,
+            Some(written) => change_trial(shared, key, index, written, &intended).await,
+            None => make_trial(shared, key, index, &intended).await,
         };
         let written = match written {
             Ok(written) => written,
@@ -88,7 +79,7 @@ impl Begin {
                 trial_uid: &written.uid,
                 parameters,
             };
-            match make_pod(&shared, &key, &job, &rungs, &purpose).await {
+            match make_pod(shared, key, job, rungs, &purpose).await {
                 Ok(pod) => begun.pod = Some(pod),
                 Err(refused) => begun.refused = Some((Stage::Pod, refused)),
             }

@@ -1,37 +1,24 @@
-//! Carries out what was decided: every action becomes requests, made until they are answered.
+//! Carries out what was decided: what each trial's object should say, and what follows from its being written.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api,
-    api::{DeleteParams, ListParams},
-    runtime::events::EventType,
-};
+use kube::runtime::events::EventType;
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
-    Trial, TrialHistory, TrialHistorySpec, TrialSpec,
+    TrialSpec,
     trial::{Desired, PodReference},
 };
 
 use super::{
     begin::{Begin, Begun, Stage},
     job::{Halt, Launch, Tended},
-    names::{INDEX, JOB_UID},
     observe::{PodEnd, PodView, Standing, Trouble},
-    ours, trial,
+    trial,
+    workers::Assigned,
     writer::Refused,
 };
-use crate::plan::{Action, Ending, Observation, Outcome, Phase};
+use crate::plan::{Action, Asked, Ending, Observation, Outcome, Phase};
 
-/// Requests made at once for one job.
-const AT_ONCE: usize = 32;
-/// Removals of a job's trials that go on at once.
-pub(super) const REMOVALS_AT_ONCE: u32 = 4;
 /// Longest wait before a pod that was refused is tried again.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// After its grace, a pod that was asked to end has this long before it is deleted, and one that was deleted before it
@@ -39,9 +26,8 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Tended {
-    pub(super) async fn carry_out(&mut self, actions: Vec<Action>) -> Result<(), Halt> {
-        let mut starts = BTreeSet::new();
-        let mut asked = Vec::new();
+    /// Puts what was decided in line; it is sent off when its turn comes.
+    pub(super) fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Create { .. } => {}
@@ -49,13 +35,9 @@ impl Tended {
                     let sent = self.written.get(&trial).and_then(|written| written.spec.run_to);
                     self.climbed.entry(trial).or_default().extend(sent);
                 }
-                Action::Start { trial, .. } => drop(starts.insert(trial)),
-                Action::Stop { trial, reason } => asked.push((trial, Desired::Stop, reason.name())),
-                Action::Pause { trial } => {
-                    let reason = if self.state().is_suspended() { "Suspended" } else { "Scheduler" };
-                    asked.push((trial, Desired::Pause, reason));
-                }
-                Action::Compact { trials } => self.compact(trials).await?,
+                Action::Start { trial, .. } => self.turns.begin(trial),
+                Action::Stop { trial, .. } | Action::Pause { trial } => self.turns.press(trial),
+                Action::Compact { trials } => self.compact(&trials),
                 Action::Finish(outcome) => {
                     let (kind, reason) = if outcome.succeeded {
                         (EventType::Normal, "Complete")
@@ -66,47 +48,75 @@ impl Tended {
                 }
             }
         }
-        self.ask(asked).await?;
-        let due = Instant::now();
-        let retried: Vec<TrialIndex> = self
-            .launches
-            .iter()
-            .filter(|(index, launch)| launch.again_at <= due && !starts.contains(*index))
-            .map(|(index, _)| *index)
-            .collect();
-        let mut begins = Vec::new();
-        for (index, is_new) in starts
-            .into_iter()
-            .map(|index| (index, true))
-            .chain(retried.into_iter().map(|index| (index, false)))
-        {
-            begins.push(self.begin(index, is_new));
+    }
+
+    /// Pods that could not be made are tried again when it is time.
+    pub(super) fn launch_again(&mut self) {
+        let now = Instant::now();
+        for (index, launch) in &mut self.launches {
+            if launch.again_at.is_some_and(|at| at <= now) {
+                launch.again_at = None;
+                self.turns.begin(*index);
+            }
         }
-        self.make(begins).await
+    }
+
+    /// What is to be written of a trial as it stands now.
+    pub(super) fn due(&mut self, index: TrialIndex) -> Option<Begin> {
+        let asked = match &self.state().trials()[index.at()].phase {
+            Phase::Running { asked: None } => None,
+            Phase::Running { asked: Some(asked) } => Some(*asked),
+            // It had no worker when it was asked. What was never written needs no end.
+            Phase::Finished(Outcome::Stopped(reason)) if self.written.contains_key(&index) => {
+                Some(Asked::Stop(*reason))
+            }
+            _ => return None,
+        };
+        let before = self.written.get(&index);
+        let (desired, reason) = match asked {
+            // What became of it comes before whatever else is done for it.
+            None if self.ended.contains_key(&index) => return None,
+            None => return Some(self.begin(index)),
+            Some(Asked::Stop(reason)) => (Desired::Stop, reason.name()),
+            Some(Asked::Pause) => {
+                (Desired::Pause, if self.state().is_suspended() { "Suspended" } else { "Scheduler" })
+            }
+        };
+        if before.is_some_and(|before| before.spec.desired == desired) && self.has_begun(index) {
+            return None;
+        }
+        let base = before
+            .map_or_else(|| trial::first_spec(&self.key, self.state(), index), |before| before.spec.clone());
+        let intended = TrialSpec { desired, reason: Some(reason.to_owned()), ..base };
+        Some(Begin { index, intended, before: before.cloned(), worker: None, makes_pod: false })
+    }
+
+    /// Whether the trial's object says that its latest attempt goes on. Until then it has no pod that could.
+    pub(super) fn has_begun(&self, index: TrialIndex) -> bool {
+        let attempt = self.state().trial(index).map(|known| known.attempts);
+        self.written
+            .get(&index)
+            .is_some_and(|written| Some(written.spec.attempt) == attempt && written.spec.pod.is_some())
     }
 
     /// What a trial's object should say for the attempt that is wanted now.
-    fn begin(&mut self, index: TrialIndex, is_new: bool) -> Begin {
+    fn begin(&mut self, index: TrialIndex) -> Begin {
         let before = self.written.get(&index).cloned();
         let known = &self.state().trials()[index.at()];
         let (attempt, failures) = (known.attempts, known.failures);
         let run_to = known.run_to.map(Resource::get);
         let mut worker = None;
-        let pod = if self.is_reused() {
-            let kept = before.as_ref().and_then(|before| before.spec.pod.clone()).filter(|_| !is_new);
-            kept.unwrap_or_else(|| {
-                let name = self.workers.assign(index).unwrap_or_else(|| {
-                    let number = self.workers.next_number();
-                    worker = Some(number);
-                    let name = self.key.worker(number);
-                    self.workers.made(name.clone(), index);
-                    name
-                });
-                let uid = self.pods.get(&name).map(|pod| pod.uid.clone());
-                PodReference { name, uid }
-            })
-        } else {
+        let kept =
+            before.as_ref().and_then(|before| before.spec.pod.clone()).filter(|_| self.has_begun(index));
+        let pod = if !self.is_reused() {
             PodReference { name: self.key.pod(index, attempt), uid: None }
+        } else if let Some(kept) = kept {
+            kept
+        } else {
+            let name;
+            (name, worker) = self.worker_of(index);
+            let uid = self.pods.get(&name).map(|pod| pod.uid.clone());
+            PodReference { name, uid }
         };
         let base = before
             .as_ref()
@@ -124,33 +134,36 @@ impl Tended {
         Begin { index, intended, before, worker, makes_pod: !self.is_reused() }
     }
 
-    async fn make(&mut self, begins: Vec<Begin>) -> Result<(), Halt> {
-        let (shared, key, job) = (self.shared.clone(), self.key.clone(), self.job.clone());
-        let rungs = self.rungs.clone();
-        let mut begun = stream::iter(begins)
-            .map(|begin| begin.carry_out(shared.clone(), key.clone(), job.clone(), rungs.clone()))
-            .buffer_unordered(AT_ONCE);
-        let mut halt = None;
-        while let Some(begun) = begun.next().await {
-            // What was written is remembered before anything else is concluded.
-            if let Err(reason) = self.take_begun(begun) {
-                halt.get_or_insert(reason);
-            }
+    /// Name of the worker that is to run a trial, and its number where it is to be made.
+    fn worker_of(&mut self, index: TrialIndex) -> (String, Option<u32>) {
+        match self.workers.assign(index, |number| self.key.worker(number)) {
+            Assigned::New(number) => (self.key.worker(number), Some(number)),
+            Assigned::There(name) => (name, None),
         }
-        halt.map_or(Ok(()), Err)
     }
 
-    fn take_begun(&mut self, begun: Begun) -> Result<(), Halt> {
+    /// What was written is remembered before anything else is concluded.
+    pub(super) fn take_written(&mut self, begun: Begun) -> Result<(), Halt> {
         let Begun { index, intended, written, pod, refused } = begun;
         if let Some(written) = written {
             self.written.insert(index, written);
         }
         if let Some(pod) = pod {
-            // The watch may know more by now.
-            self.pods.entry(pod.name.clone()).or_insert(pod);
+            let end = match &pod.standing {
+                Standing::Over(end) => Some(end.clone()),
+                _ => None,
+            };
+            self.pods.insert(pod.name.clone(), pod);
+            // It was made before, and nobody waited for it when it ended.
+            if let Some(end) = end {
+                self.pod_ended(index, end);
+            }
         }
         let Some((stage, refused)) = refused else {
             self.launches.remove(&index);
+            if intended.desired != Desired::Run {
+                self.take_asked(index, intended.desired);
+            }
             return Ok(());
         };
         if let (Stage::Pod, true, Some(pod)) = (stage, self.is_reused(), &intended.pod) {
@@ -180,7 +193,7 @@ impl Tended {
                 let trouble = Trouble { reason: reason.to_owned(), message };
                 let wait = self.launches.get(&index).map_or(Duration::from_secs(1), |launch| launch.wait);
                 let launch = Launch {
-                    again_at: Instant::now() + wait,
+                    again_at: Some(Instant::now() + wait),
                     wait: (wait * 2).min(LONGEST_WAIT),
                     trouble: Some(trouble),
                 };
@@ -190,48 +203,39 @@ impl Tended {
         }
     }
 
-    /// Tells the pods of trials what is wanted of them. A pod that does not run yet has nobody to tell.
-    async fn ask(&mut self, asked: Vec<(TrialIndex, Desired, &'static str)>) -> Result<(), Halt> {
+    /// A trial's object says what is asked of its pod. A pod that does not run yet has nobody to tell.
+    fn take_asked(&mut self, index: TrialIndex, desired: Desired) {
+        let known = &self.state().trials()[index.at()];
+        if !matches!(known.phase, Phase::Running { .. }) {
+            return;
+        }
+        let attempt = known.attempts;
+        let ending = if desired == Desired::Stop { Ending::Stopped } else { Ending::Paused };
+        if !self.has_begun(index) {
+            self.observe(Observation::Ended { trial: index, attempt, ending });
+            return;
+        }
         let patience = Duration::from_secs(self.job.trial.template.grace_seconds()) + PATIENCE;
-        let mut changes = Vec::new();
-        for (index, desired, reason) in asked {
-            let Some(before) = self.written.get(&index).cloned() else { continue };
-            let intended = TrialSpec { desired, reason: Some(reason.to_owned()), ..before.spec.clone() };
-            changes.push(Begin { index, intended, before: Some(before), worker: None, makes_pod: false });
-            if matches!(self.state().trials()[index.at()].phase, Phase::Running { .. }) {
-                self.deadlines.insert(index, Instant::now() + patience);
-            }
+        self.deadlines.insert(index, Instant::now() + patience);
+        if self.is_reused() {
+            return;
         }
-        let indices: Vec<(TrialIndex, Desired)> =
-            changes.iter().map(|change| (change.index, change.intended.desired)).collect();
-        self.make(changes).await?;
-        for (index, desired) in indices {
-            let known = &self.state().trials()[index.at()];
-            if !matches!(known.phase, Phase::Running { .. }) {
-                continue;
-            }
-            let attempt = known.attempts;
-            let waiting = self.pod_of(index);
-            match waiting.map(|pod| (&pod.standing, pod.leaving.is_some())) {
-                // Not made, or not to be made: it ends here.
-                None if !self.is_reused() => {
-                    let ending = if desired == Desired::Stop { Ending::Stopped } else { Ending::Paused };
-                    self.observe(Observation::Ended { trial: index, attempt, ending });
+        let pod = self.pod_of(index);
+        match pod.map(|pod| (&pod.standing, pod.leaving.is_some())) {
+            // Not made, or not to be made: it ends here.
+            None => self.observe(Observation::Ended { trial: index, attempt, ending }),
+            Some((Standing::Waiting { .. }, false)) => {
+                if let Some(pod) = pod.cloned() {
+                    self.delete_pod(&pod);
                 }
-                Some((Standing::Waiting { .. }, false)) if !self.is_reused() => {
-                    if let Some(pod) = waiting.cloned() {
-                        self.delete_pod(&pod).await?;
-                    }
-                }
-                _ => {}
             }
+            _ => {}
         }
-        Ok(())
     }
 
     /// Deletes the pods that were asked to end and did not, gives up those that were deleted and are still there, and
     /// forgets what is over.
-    pub(super) async fn end_what_does_not(&mut self) -> Result<(), Halt> {
+    pub(super) fn end_what_does_not(&mut self) {
         let late: Vec<TrialIndex> =
             self.deadlines.iter().filter(|(_, at)| **at <= Instant::now()).map(|(index, _)| *index).collect();
         for index in late {
@@ -241,13 +245,13 @@ impl Tended {
             if pod.leaving.is_none() {
                 let message = format!("pod {name} was asked to end and did not; it is deleted");
                 self.report.say(EventType::Warning, "PodDoesNotEnd", &message);
-                self.delete_pod(&pod).await?;
+                self.delete_pod(&pod);
             } else {
                 // Its node is cut off, or its kubelet is away: nobody says how it ended until that is mended.
                 let message = format!("pod {name} was deleted and is still there: its node does not answer");
                 self.report.say(EventType::Warning, "NodeDoesNotAnswer", &message);
                 self.workers.gone(name);
-                self.pod_ended(index, PodEnd::Disrupted(message)).await?;
+                self.pod_ended(index, PodEnd::Disrupted(message));
             }
         }
         let over: Vec<TrialIndex> = self
@@ -255,15 +259,15 @@ impl Tended {
             .keys()
             .copied()
             .filter(|index| self.state().trials()[index.at()].outcome().is_some())
+            .filter(|index| !self.turns.holds(*index))
             .collect();
         for index in over {
-            self.forget(index).await?;
+            self.forget(index);
         }
-        Ok(())
     }
 
     /// A trial is over: its object is no longer written to.
-    async fn forget(&mut self, index: TrialIndex) -> Result<(), Halt> {
+    fn forget(&mut self, index: TrialIndex) {
         let written = self.written.remove(&index);
         let known = &self.state().trials()[index.at()];
         if let Some(Outcome::Failed { message, .. }) = known.outcome() {
@@ -274,106 +278,26 @@ impl Tended {
                 self.report.say(EventType::Warning, "TrialFailed", &message);
             }
         }
+        self.ended.remove(&index);
         if self.is_reused() {
-            return Ok(());
+            return;
         }
         let pod = written.and_then(|written| written.spec.pod).and_then(|pod| self.pods.remove(&pod.name));
         // Other containers of the pod go on though the training one has ended.
         let has_sidecars =
             self.job.trial.template.pod().spec.as_ref().is_some_and(|spec| spec.containers.len() > 1);
-        match pod {
-            Some(pod) if has_sidecars && !matches!(pod.standing, Standing::Over(_)) => {
-                self.delete_pod(&pod).await
-            }
-            _ => Ok(()),
+        if let Some(pod) = pod.filter(|pod| has_sidecars && !matches!(pod.standing, Standing::Over(_))) {
+            self.delete_pod(&pod);
         }
     }
 
     /// Workers go when there is nothing more to do.
-    pub(super) async fn dismiss_workers(&mut self) -> Result<(), Halt> {
+    pub(super) fn dismiss_workers(&mut self) {
         let idle: Vec<PodView> =
             self.workers.idle().filter_map(|name| self.pods.get(name)).cloned().collect();
         for pod in idle {
             self.workers.gone(&pod.name);
-            self.delete_pod(&pod).await?;
+            self.delete_pod(&pod);
         }
-        Ok(())
-    }
-
-    async fn delete_pod(&self, pod: &PodView) -> Result<(), Halt> {
-        let pods: Api<Pod> = self.api();
-        let params = ours::only(&pod.uid, DeleteParams::default());
-        let deleted =
-            self.shared.writer.until_answered("delete", "pods", || pods.delete(&pod.name, &params)).await;
-        match deleted {
-            Err(refused) if !refused.is_stale() => Err(refused.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Puts finished trials into the history, and then removes their objects, with their pods.
-    pub(super) async fn compact(&mut self, trials: Vec<TrialIndex>) -> Result<(), Halt> {
-        let finished: Vec<_> = trials
-            .iter()
-            .filter_map(|index| {
-                let rungs = self.climbed.get(index).cloned().unwrap_or_default();
-                trial::to_history(self.state(), *index, rungs)
-            })
-            .collect();
-        let chunk = self.chunks;
-        let mut history = TrialHistory::new(
-            &self.key.history(chunk),
-            TrialHistorySpec {
-                job: self.key.name.clone(),
-                chunk,
-                count: finished.len() as u32,
-                warm_start: None,
-                trials: finished,
-            },
-        );
-        history.metadata.namespace = Some(self.key.namespace.clone());
-        history.metadata.labels = Some(self.key.labels());
-        history.metadata.owner_references = Some(vec![self.key.owner()]);
-        let params = ours::post();
-        let histories: Api<TrialHistory> = self.api();
-        self.shared
-            .writer
-            .until_answered("create", "trialhistories", || histories.create(&params, &history))
-            .await?;
-        self.chunks += 1;
-        self.remove(&trials).await;
-        for index in &trials {
-            self.climbed.remove(index);
-        }
-        Ok(())
-    }
-
-    /// Has the objects of trials removed that the history holds, with their pods. The API server deletes them one after
-    /// another, which takes seconds for some hundreds: the job goes on meanwhile, unless it gets too far ahead.
-    pub(super) async fn remove(&self, trials: &[TrialIndex]) {
-        // It is never closed.
-        let Ok(permit) = self.removals.clone().acquire_owned().await else { return };
-        let indices: Vec<String> = trials.iter().map(ToString::to_string).collect();
-        let selector = format!("{JOB_UID}={},{INDEX} in ({})", self.key.uid, indices.join(","));
-        let selected = ListParams::default().labels(&selector);
-        let objects: Api<Trial> = self.api();
-        let (writer, job) = (self.shared.writer.clone(), self.key.name.clone());
-        tokio::spawn(async move {
-            let params = DeleteParams::background();
-            let removed = writer
-                .until_answered("deletecollection", "trials", || {
-                    objects.delete_collection(&params, &selected)
-                })
-                .await;
-            if let Err(refused) = removed {
-                tracing::warn!(job, %refused, "trials that are in the history keep their objects");
-            }
-            drop(permit);
-        });
-    }
-
-    /// Waits until all that was to be removed is.
-    pub(super) async fn removed(&self) {
-        drop(self.removals.acquire_many(REMOVALS_AT_ONCE).await);
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
     api::ListParams,
@@ -15,23 +16,25 @@ use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{
     Trial, TrialHistory, TrialSpec, TuningJob,
     job::{Job, PodPolicy},
-    tuning_job::TuningJobStatus,
 };
 use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
-    carry::REMOVALS_AT_ONCE,
+    compact,
+    effects::{Done, Effects},
     mailbox::Mailbox,
     metrics::Metrics,
     names::JobKey,
     observe::{self, PodEnd, PodView, Standing},
+    pace::Pace,
     permissions::Permissions,
     pod::{self, AgentImage},
     read, recall,
     report::Report,
     runtimes::Deliveries,
     status::{self, Troubles},
+    turns::Turns,
     warm_start::{self, Awaited},
     workers::Workers,
     writer::{Refused, Writer},
@@ -40,6 +43,10 @@ use crate::{
     plan::{Action, Event, JobState, Millis, Observation, plan},
     spans,
 };
+
+/// A job with a thousand trials under way hears of some every few milliseconds: what its status says of all of them is
+/// not put together more often than this.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What all jobs share.
 pub(super) struct Shared {
@@ -56,6 +63,8 @@ pub(super) struct Shared {
     pub(super) requests: Semaphore,
     /// Jobs that others wait for.
     pub(super) awaited: Awaited,
+    /// Of what jobs write about themselves.
+    pub(super) pace: Pace,
 }
 
 /// Why a job's task does not go on as it is.
@@ -84,7 +93,8 @@ impl From<Refused> for Halt {
 /// A pod that could not be made yet.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
-    pub(super) again_at: Instant,
+    /// `None` while it waits for its turn.
+    pub(super) again_at: Option<Instant>,
     pub(super) wait: Duration,
     pub(super) trouble: Option<observe::Trouble>,
 }
@@ -126,10 +136,19 @@ pub(super) struct Tended {
     pub(super) workers: Workers,
     /// When pods that were asked to end are deleted.
     pub(super) deadlines: BTreeMap<TrialIndex, Instant>,
+    /// Running trials whose pods have ended, with the attempt: what they said last is still to be read.
+    pub(super) ended: BTreeMap<TrialIndex, (u32, PodEnd)>,
+    pub(super) turns: Turns,
+    pub(super) effects: Effects,
     pub(super) chunks: u32,
-    /// Removals of trials that may go on at once.
-    pub(super) removals: Arc<Semaphore>,
+    /// Removals of trials that are still to be done, and those that may go on at once.
+    pub(super) removals: u32,
+    pub(super) removing: Arc<Semaphore>,
     pub(super) report: Report,
+    /// When it was last looked at what the status should say.
+    told: Option<Instant>,
+    /// Something has happened that a decision has not seen.
+    pub(super) is_undecided: bool,
 }
 
 pub(super) fn now() -> Millis {
@@ -185,53 +204,71 @@ impl Tended {
             pods: BTreeMap::new(),
             launches: BTreeMap::new(),
             deadlines: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            turns: Turns::default(),
+            effects: Effects::new(),
             chunks: 0,
-            removals: Arc::new(Semaphore::new(REMOVALS_AT_ONCE as usize)),
+            removals: 0,
+            removing: Arc::new(Semaphore::new(compact::AT_ONCE as usize)),
             report,
+            told: None,
+            is_undecided: true,
             shared,
             key,
             mailbox,
             object,
         };
         // What comes in from here on is newer than what is read now.
-        let service_account = pod::service_account(&tended.job, &tended.shared.agent).to_owned();
         let shared = tended.shared.clone();
-        let granted =
-            shared.permissions.grant(&shared.client, &shared.writer, &tended.key.namespace, &service_account);
-        if let Err(refused) = granted.await {
-            if matches!(refused, Refused::NotLeader) {
-                return Err(Halt::NotLeader);
-            }
+        let (namespace, account) =
+            (tended.key.namespace.clone(), pod::service_account(&tended.job, &shared.agent).to_owned());
+        let granted = shared.permissions.grant(&shared.client, &shared.writer, &namespace, &account);
+        let (granted, read) = tokio::join!(granted, tended.read());
+        match granted {
+            Ok(()) => {}
+            Err(Refused::NotLeader) => return Err(Halt::NotLeader),
             // The pods' own failures would say it less well; the job goes on for those who granted it themselves.
-            tended.report.say(
+            Err(refused) => tended.report.say(
                 EventType::Warning,
                 "CannotGrant",
                 &format!("trial pods may be unable to report: {refused}"),
-            );
+            ),
         }
-        tended.read().await?;
+        let (trials, histories, pods) = read?;
+        tended.recall(trials, histories, &pods);
         Ok(tended)
     }
 
-    async fn read(&mut self) -> Result<(), Halt> {
+    async fn read(&self) -> Result<(Vec<Trial>, Vec<TrialHistory>, Vec<Pod>), Halt> {
         let of_job = read::of_job(&self.key);
-        let trials: Api<Trial> = self.api();
-        let histories: Api<TrialHistory> = self.api();
-        let pods: Api<k8s_openapi::api::core::v1::Pod> = self.api();
-        let writer = self.shared.writer.clone();
-        let trials = writer.until_answered("list", "trials", || trials.list(&of_job)).await?;
-        let histories = writer.until_answered("list", "trialhistories", || histories.list(&of_job)).await?;
+        let (trials, histories): (Api<Trial>, Api<TrialHistory>) = (self.api(), self.api());
+        let pods: Api<Pod> = self.api();
         let selected = ListParams::default().labels(&self.key.selector());
-        let pods = writer.until_answered("list", "pods", || pods.list(&selected)).await?;
+        let writer = &self.shared.writer;
+        // The histories after the trials: what is moved there in between is then seen twice, and not missed.
+        let (of_trials, pods) = tokio::join!(
+            async {
+                let trials = writer.until_answered("list", "trials", || trials.list(&of_job)).await?;
+                let histories =
+                    writer.until_answered("list", "trialhistories", || histories.list(&of_job)).await?;
+                Ok::<_, Refused>((trials.items, histories.items))
+            },
+            writer.until_answered("list", "pods", || pods.list(&selected)),
+        );
+        let (trials, histories) = of_trials?;
+        Ok((trials, histories, pods?.items))
+    }
+
+    fn recall(&mut self, trials: Vec<Trial>, histories: Vec<TrialHistory>, pods: &[Pod]) {
         let objectives = &self.state().rules().objectives;
-        let learned = read::record(&self.key, &histories.items)
-            .and_then(|record| warm_start::learned(record, objectives));
+        let learned =
+            read::record(&self.key, &histories).and_then(|record| warm_start::learned(record, objectives));
         if let Some(learned) = learned {
             self.state_mut().apply(now(), &Event::Observed(learned.into()));
         }
-        let (trials, histories) = read::owned(&self.key, trials.items, histories.items);
+        let (trials, histories) = read::owned(&self.key, trials, histories);
         self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
-        self.pods = pods.items.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();
+        self.pods = pods.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();
 
         let recorded = recall::recorded(&trials, &histories, &self.state().rules().objectives);
         let resumed = recall::resumed(&self.object, now());
@@ -250,45 +287,39 @@ impl Tended {
         }
         // The operator that put them there ended before they were removed.
         if !in_history.is_empty() {
-            self.remove(&in_history).await;
+            self.remove(&in_history);
         }
         if self.state().started().is_none() {
             self.observe(Observation::Opened);
         }
         self.take_changed_spec();
         self.workers = Workers::of(self.pods.values(), &self.written, self.state());
-        self.find_lost_pods().await
+        self.find_lost_pods();
     }
 
     /// What happened to the pods of running trials while nobody looked.
-    async fn find_lost_pods(&mut self) -> Result<(), Halt> {
+    fn find_lost_pods(&mut self) {
         let running: Vec<TrialIndex> = self.state().running().collect();
         for index in running {
             let Some(pod) = self.written.get(&index).and_then(|written| written.spec.pod.clone()) else {
                 continue;
             };
             match self.pods.get(&pod.name).map(|pod| pod.standing.clone()) {
-                Some(Standing::Over(end)) => self.pod_ended(index, end).await?,
+                Some(Standing::Over(end)) => self.pod_ended(index, end),
                 Some(_) => self.expect_end_of(&pod.name),
                 // It was to be made next when the operator that decided so ended.
-                None if !self.is_reused() && !self.has_reported(index) => self.launch(index),
+                None if !self.is_reused() && !self.has_reported(index) => self.turns.begin(index),
                 None => {
                     let end = PodEnd::Disrupted("its pod is gone".to_owned());
-                    self.pod_ended(index, end).await?;
+                    self.pod_ended(index, end);
                 }
             }
         }
-        Ok(())
     }
 
     fn has_reported(&self, index: TrialIndex) -> bool {
         let attempt = self.state().trial(index).map_or(0, |trial| trial.attempts);
         attempt > 1 || self.state().trial(index).is_some_and(|trial| trial.reached.is_some())
-    }
-
-    fn launch(&mut self, index: TrialIndex) {
-        let launch = Launch { again_at: Instant::now(), wait: Duration::from_secs(1), trouble: None };
-        self.launches.insert(index, launch);
     }
 
     pub(super) fn observe(&mut self, observation: Observation) {
@@ -297,12 +328,22 @@ impl Tended {
             self.deadlines.remove(trial);
             self.workers.free(*trial);
         }
+        self.is_undecided = true;
         let at = now();
         self.state_mut().apply(at, &Event::Observed(observation));
     }
 
     /// Tends the job until it is over and everything of it is written.
     pub(super) async fn tend(&mut self) -> Result<(), Halt> {
+        let ended = self.tend_on().await;
+        if matches!(ended, Err(Halt::Stale(_) | Halt::Broken(_))) {
+            self.settle().await;
+        }
+        ended
+    }
+
+    async fn tend_on(&mut self) -> Result<(), Halt> {
+        let mut came = None;
         loop {
             let span = tracing::info_span!(
                 target: spans::TARGET,
@@ -310,31 +351,39 @@ impl Tended {
                 k8s.namespace.name = self.key.namespace,
                 temper.job.name = self.key.name,
             );
-            let next = self.turn().instrument(span).await?;
-            if self.is_over() {
+            let (next, is_done) = self.turn(came.take()).instrument(span).await?;
+            if is_done {
                 return Ok(());
             }
-            self.wait(next).await;
+            came = self.wait(next).await?;
         }
     }
 
-    /// Takes in what has changed, decides, writes what follows. When the status is to be written again.
-    async fn turn(&mut self) -> Result<Option<Instant>, Halt> {
+    /// Takes in what has changed and what is done, decides, sends off what follows. When the status is to be written
+    /// again, and whether all is done.
+    async fn turn(&mut self, came: Option<Done>) -> Result<(Option<Instant>, bool), Halt> {
         let began = Instant::now();
-        let changes = self.mailbox.take();
-        self.take_in(changes).await?;
-        let actions = self.decide().await?;
-        self.carry_out(actions).await?;
-        self.end_what_does_not().await?;
+        came.map_or(Ok(()), |done| self.take_done(done))?;
+        while let Some(done) = self.effects.try_join_next() {
+            self.take_done(done.map_err(|error| Halt::Broken(error.to_string()))?)?;
+        }
+        let changes = self.mailbox.take(&self.turns);
+        self.take_in(changes)?;
+        if self.is_undecided {
+            let actions = self.decide().await?;
+            self.carry_out(actions);
+        }
+        self.launch_again();
+        self.send_off();
+        self.end_what_does_not();
         let is_over = self.is_over();
         if is_over || self.state().is_suspended() {
-            self.dismiss_workers().await?;
-            self.removed().await;
+            self.dismiss_workers();
         }
-        let status = self.status();
-        let next = self.report.write(status, is_over).await?;
+        let is_done = is_over && self.turns.is_empty() && self.effects.is_empty();
+        let next = self.tell(is_done);
         self.shared.metrics.reconciled(began.elapsed());
-        Ok(next)
+        Ok((next, is_done && next.is_none() && self.effects.is_empty()))
     }
 
     fn is_over(&self) -> bool {
@@ -342,11 +391,36 @@ impl Tended {
         self.state().outcome().is_some() && counts.live() + counts.paused == 0
     }
 
-    fn status(&self) -> TuningJobStatus {
+    /// Writes where the job stands if it is time; when it will be.
+    fn tell(&mut self, is_over: bool) -> Option<Instant> {
+        let now = Instant::now();
+        if let Some(again) =
+            self.told.map(|told| told + BETWEEN_LOOKS).filter(|again| *again > now && !is_over)
+        {
+            return Some(again);
+        }
+        self.told = Some(now);
         let generation = self.object.metadata.generation;
-        let troubles = self.troubles();
-        let before = self.report.last();
-        status::of(&self.key, &self.job, self.state(), &troubles, generation, before, now())
+        let (troubles, before) = (self.troubles(), self.report.last());
+        let mut status = status::of(
+            &self.key,
+            &self.job,
+            self.state(),
+            &troubles,
+            generation,
+            before,
+            is_over,
+            self::now(),
+        );
+        let due = self.report.due(&status, now)?;
+        if due > now {
+            return Some(due);
+        }
+        // It takes time with many trials, and changes only where something else does.
+        status.pareto_front = status::front(&self.key, self.state());
+        let written = self.report.write(status);
+        self.effects.spawn(async { Done::Reported(written.await.map(Box::new)) }.in_current_span());
+        None
     }
 
     fn troubles(&self) -> Troubles {
@@ -367,21 +441,26 @@ impl Tended {
         troubles
     }
 
-    /// Waits until something changes or is due.
-    async fn wait(&self, status_due: Option<Instant>) {
-        let due =
-            self.launches.values().map(|launch| launch.again_at).chain(self.deadlines.values().copied());
+    /// Waits until something changes, is done, or is due.
+    async fn wait(&mut self, status_due: Option<Instant>) -> Result<Option<Done>, Halt> {
+        let launches = self.launches.values().filter_map(|launch| launch.again_at);
         let wake = self
             .state()
             .wake_at(now())
             .map(|at| Instant::now() + Duration::from_millis(at.since(now())).max(Duration::from_millis(1)));
-        let due = due.chain(wake).chain(status_due).min();
         // Looked at once in a while though nothing was heard: a watch may have missed something.
-        let due = due.unwrap_or_else(|| Instant::now() + Duration::from_mins(5));
+        let decision = wake.unwrap_or_else(|| Instant::now() + Duration::from_mins(5));
+        let due = launches.chain(self.deadlines.values().copied()).chain(status_due).chain([decision]).min();
         tokio::select! {
             () = self.mailbox.arrived() => {}
-            () = tokio::time::sleep_until(due.into()) => {}
+            Some(done) = self.effects.join_next() => {
+                return done.map(Some).map_err(|error| Halt::Broken(error.to_string()));
+            }
+            () = tokio::time::sleep_until(due.unwrap_or(decision).into()) => {
+                self.is_undecided |= decision <= Instant::now();
+            }
         }
+        Ok(None)
     }
 
     async fn decide(&mut self) -> Result<Vec<Action>, Halt> {
@@ -407,6 +486,7 @@ impl Tended {
         let algorithm = &self.job.settings.search.algorithm;
         self.shared.metrics.decided(algorithm, suggestions, began.elapsed());
         self.state = Some(state);
+        self.is_undecided = false;
         Ok(actions)
     }
 }

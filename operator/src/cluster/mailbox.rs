@@ -6,10 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use temper_advisor::TrialIndex;
 use temper_crds::{Trial, TuningJob};
 use tokio::sync::Notify;
 
-use super::observe::PodView;
+use super::{observe::PodView, turns::Turns};
 
 /// The newest version of everything that has changed; `None` for what is gone.
 #[derive(Debug, Default)]
@@ -33,8 +34,21 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
-    pub(super) fn take(&self) -> Changes {
-        std::mem::take(&mut unpoisoned(&self.changes))
+    /// All that has changed, but for what concerns a trial or a pod about which something is under way: that stays
+    /// until its outcome is known, and is then told as it is by then.
+    pub(super) fn take(&self, turns: &Turns) -> Changes {
+        let mut kept = unpoisoned(&self.changes);
+        let Changes { job, trials, pods } = std::mem::take(&mut *kept);
+        let (held_trials, trials) =
+            trials.into_iter().partition(|(index, _)| turns.is_under_way(TrialIndex(*index)));
+        let (held_pods, pods) = pods.into_iter().partition(|(name, _)| turns.is_under_way_about(name));
+        *kept = Changes { job: None, trials: held_trials, pods: held_pods };
+        Changes { job, trials, pods }
+    }
+
+    /// The job's object, if it has changed; what has changed of its trials and pods is forgotten.
+    pub(super) fn take_job(&self) -> Option<Box<TuningJob>> {
+        std::mem::take(&mut *unpoisoned(&self.changes)).job
     }
 
     /// Returns when something was put in since it last returned.

@@ -1,10 +1,14 @@
 //! The cluster's executor: the custom resources are the record, pods the workers.
 //!
 //! ```text
-//! watches ──► mailboxes ──► one task a job: take in ──► plan (on a thread of its own) ──► requests ──► status
+//! watches ──► mailboxes ──► one task a job: take in ──► plan (on a thread of its own) ──► turns ──► requests
+//!                               ▲                                                                       │
+//!                               └───────────────────────── what has come of them ───────────────────────┘
 //! ```
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
-//! - `job`: one job's task; `take`: what it takes in; `carry`, `begin`: what was decided, as requests; `report`: its status and events
+//! - `job`: one job's task; `take`: what it takes in; `turns`, `carry`,
+//!   `begin`, `compact`: what was decided, as requests; `effects`: those that are under way; `report`, `pace`: its
+//!   status and events
 //! - `warm_start`: what a job learns from finished ones before it begins
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `delivery`, `status`, `ours`: what the objects and the requests look like; pure
@@ -16,7 +20,9 @@
 
 mod begin;
 mod carry;
+mod compact;
 mod delivery;
+mod effects;
 mod fence;
 mod http;
 mod job;
@@ -27,6 +33,7 @@ mod metrics;
 mod names;
 mod observe;
 mod ours;
+mod pace;
 mod permissions;
 mod pod;
 mod read;
@@ -40,6 +47,7 @@ mod tasks;
 mod tests;
 pub mod traces;
 mod trial;
+mod turns;
 mod version;
 mod warm_start;
 mod watch;
@@ -60,8 +68,8 @@ pub use pod::AgentImage;
 pub use read::{Objects, Unreadable, trouble};
 
 use self::{
-    fence::Fence, http::Probes, job::Shared, leader::Candidate, metrics::Metrics, permissions::Permissions,
-    runtimes::Deliveries, watch::Namespaces, writer::Writer,
+    fence::Fence, http::Probes, job::Shared, leader::Candidate, metrics::Metrics, pace::Pace,
+    permissions::Permissions, runtimes::Deliveries, watch::Namespaces, writer::Writer,
 };
 
 /// Decisions made at once. Each has its thread: they are many, so that slow ones leave places for the others, and the
@@ -158,6 +166,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         deciders: Semaphore::new(DECISIONS_AT_ONCE),
         requests: Semaphore::new(REQUESTS_AT_ONCE),
         awaited: warm_start::Awaited::default(),
+        pace: Pace::default(),
         client,
     });
     let namespaces = if options.namespaces.is_empty() {

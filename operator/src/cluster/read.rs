@@ -70,7 +70,9 @@ impl Objects {
             self.trials.iter().filter_map(|trial| Some((trial.spec.index, last_heard(trial)?))).collect();
         let reports = (0..)
             .zip(&recorded)
-            .map(|(index, trial)| (TrialIndex(index), reports(trial, heard.get(&index).copied())))
+            .filter_map(|(index, trial)| {
+                Some((TrialIndex(index), reports(trial.as_ref()?, heard.get(&index).copied())))
+            })
             .collect();
         state.recall(recorded, recall::resumed(&self.job, now), now);
         let status = self.job.status.as_ref();

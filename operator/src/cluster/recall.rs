@@ -7,12 +7,12 @@ use temper_crds::{Trial, TrialHistory, TuningJob};
 use super::trial::{self, millis};
 use crate::plan::{FinishReason, JobOutcome, Millis, Objective, Recorded, Resumed};
 
-/// What is kept of every trial, by index from 0.
+/// What is kept of every trial, by index from 0; `None` where neither an object nor the history has anything of it.
 pub(super) fn recorded(
     trials: &[Trial],
     histories: &[TrialHistory],
     objectives: &[Objective],
-) -> Vec<Recorded> {
+) -> Vec<Option<Recorded>> {
     let finished = histories
         .iter()
         .flat_map(|history| &history.spec.trials)
@@ -22,7 +22,7 @@ pub(super) fn recorded(
         trials.iter().map(|trial| (trial.spec.index, trial::recorded(trial, objectives))).collect();
     kept.extend(finished);
     let count = kept.last_key_value().map_or(0, |(index, _)| index + 1);
-    (0..count).map(|index| kept.remove(&index).unwrap_or_else(trial::lost)).collect()
+    (0..count).map(|index| kept.remove(&index)).collect()
 }
 
 /// What is kept of the job itself, in its status.

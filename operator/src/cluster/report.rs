@@ -1,9 +1,6 @@
-//! What the job's object says: its status, at most once a second, and events for what a person should hear of.
+//! What the job's object says: its status, and events for what a person should hear of.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -18,12 +15,11 @@ use temper_crds::{
 };
 
 use super::{
-    job::{Halt, Shared},
+    job::Shared,
     names::{JobKey, MANAGER},
+    pace::Turn,
+    writer::Refused,
 };
-
-/// A status is not written more often: whoever watches it sees no more, and the API server has other things to do.
-const BETWEEN: Duration = Duration::from_secs(1);
 
 /// The status and the events of one job.
 pub(super) struct Report {
@@ -31,7 +27,8 @@ pub(super) struct Report {
     key: JobKey,
     /// As it was written last.
     last: Option<TuningJobStatus>,
-    written_at: Option<Instant>,
+    turn: Turn,
+    is_under_way: bool,
     counted: TrialCounts,
     state: Option<&'static str>,
 }
@@ -41,7 +38,15 @@ impl Report {
         let counted = last.as_ref().map(|last| last.trials).unwrap_or_default();
         // What had finished before this operator led is not counted again.
         let counted = TrialCounts { pending: 0, running: 0, paused: 0, ..counted };
-        Self { shared, key: key.clone(), last, written_at: None, counted, state: None }
+        Self {
+            shared,
+            key: key.clone(),
+            last,
+            turn: Turn::default(),
+            is_under_way: false,
+            counted,
+            state: None,
+        }
     }
 
     pub(super) fn last(&self) -> Option<&TuningJobStatus> {
@@ -78,40 +83,55 @@ impl Report {
         }
     }
 
-    /// Writes the status if it is another than before and it is time; when it is to be tried again.
-    pub(super) async fn write(
+    /// When the status is to be written, where it says anything new. One write is under way at a time.
+    pub(super) fn due(&mut self, status: &TuningJobStatus, now: Instant) -> Option<Instant> {
+        self.count(status);
+        if self.is_under_way {
+            None
+        } else {
+            self.turn.of(&self.shared.pace, self.last.as_ref(), status, now)
+        }
+    }
+
+    /// The request that writes it. What comes of it is for [`Report::written`].
+    pub(super) fn write(
         &mut self,
         status: TuningJobStatus,
-        at_once: bool,
-    ) -> Result<Option<Instant>, Halt> {
+    ) -> impl Future<Output = Result<TuningJobStatus, Refused>> + use<> {
+        self.is_under_way = true;
+        let (shared, key) = (self.shared.clone(), self.key.clone());
+        async move {
+            let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
+            let applied = Patch::Apply(json!({
+                "apiVersion": API_VERSION,
+                "kind": "TuningJob",
+                // The UID makes it this job's, and not that of another with its name.
+                "metadata": {"name": key.name, "uid": key.uid},
+                "status": status,
+            }));
+            let params = PatchParams::apply(MANAGER).force();
+            shared
+                .writer
+                .until_answered("apply", "tuningjobs/status", || {
+                    jobs.patch_status(&key.name, &params, &applied)
+                })
+                .await?;
+            Ok(status)
+        }
+    }
+
+    /// Writes it, and waits until it is written.
+    pub(super) async fn write_now(&mut self, status: TuningJobStatus) -> Result<(), Refused> {
         self.count(&status);
-        if self.last.as_ref() == Some(&status) {
-            return Ok(None);
-        }
-        if let Some(due) = self.written_at.map(|written| written + BETWEEN)
-            && !at_once
-            && due > Instant::now()
-        {
-            return Ok(Some(due));
-        }
-        let jobs: Api<TuningJob> = Api::namespaced(self.shared.client.clone(), &self.key.namespace);
-        let applied = Patch::Apply(json!({
-            "apiVersion": API_VERSION,
-            "kind": "TuningJob",
-            // The UID makes it this job's, and not that of another with its name.
-            "metadata": {"name": self.key.name, "uid": self.key.uid},
-            "status": status,
-        }));
-        let params = PatchParams::apply(MANAGER).force();
-        self.shared
-            .writer
-            .until_answered("apply", "tuningjobs/status", || {
-                jobs.patch_status(&self.key.name, &params, &applied)
-            })
-            .await?;
+        let written = self.write(status).await?;
+        self.written(written);
+        Ok(())
+    }
+
+    pub(super) fn written(&mut self, status: TuningJobStatus) {
+        self.is_under_way = false;
         self.last = Some(status);
-        self.written_at = Some(Instant::now());
-        Ok(None)
+        self.turn.written(Instant::now());
     }
 
     fn count(&mut self, status: &TuningJobStatus) {

@@ -28,7 +28,8 @@ struct Holds {
     message: String,
 }
 
-/// Where a job stands.
+/// Where a job stands; its Pareto front as it was `before`.
+#[allow(clippy::too_many_arguments, reason = "all that a status says comes from somewhere else")]
 pub(super) fn of(
     key: &JobKey,
     job: &Job,
@@ -36,11 +37,11 @@ pub(super) fn of(
     troubles: &Troubles,
     generation: Option<i64>,
     before: Option<&TuningJobStatus>,
+    is_over: bool,
     now: Millis,
 ) -> TuningJobStatus {
     let counts = state.counts();
     let outcome = state.outcome();
-    let is_over = outcome.is_some() && counts.running == 0;
     let (word, mut conditions) = match outcome {
         Some(outcome) => {
             let (kind, word) =
@@ -88,7 +89,7 @@ pub(super) fn of(
         progress: format!("{}/{max}", counts.finished()),
         trials: counts_of(counts),
         best: state.best().and_then(|trial| named(key, state, trial)),
-        pareto_front: front(key, state),
+        pareto_front: before.map(|before| before.pareto_front.clone()).unwrap_or_default(),
         search: Some(search(job, state)),
         start_time: state.started().map(time),
         completion_time: is_over
@@ -225,7 +226,8 @@ fn named(key: &JobKey, state: &JobState, trial: TrialIndex) -> Option<BestTrial>
     })
 }
 
-fn front(key: &JobKey, state: &JobState) -> Vec<BestTrial> {
+/// The best trials where there are several objectives.
+pub(super) fn front(key: &JobKey, state: &JobState) -> Vec<BestTrial> {
     if state.rules().objectives.len() < 2 {
         return Vec::new();
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use kube::{Api, runtime::events::EventType};
+use kube::runtime::events::EventType;
 use temper_advisor::TrialIndex;
 use temper_crds::{Trial, validation};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::plan::{Action, Ending, Event, Observation, Phase, Rules, may_reopen};
 
 impl Tended {
-    pub(super) async fn take_in(&mut self, changes: Changes) -> Result<(), Halt> {
+    pub(super) fn take_in(&mut self, changes: Changes) -> Result<(), Halt> {
         if let Some(object) = changes.job {
             if object.metadata.deletion_timestamp.is_some() {
                 return Err(Halt::Gone);
@@ -27,11 +27,11 @@ impl Tended {
             let index = TrialIndex(index);
             match trial {
                 Some(trial) => self.take_trial(index, &trial)?,
-                None => self.trial_deleted(index).await?,
+                None => self.trial_deleted(index),
             }
         }
         for (name, pod) in changes.pods {
-            self.take_pod(name, pod).await?;
+            self.take_pod(&name, pod);
         }
         Ok(())
     }
@@ -49,6 +49,7 @@ impl Tended {
                 if may_reopen(state, now()) {
                     self.observe(Observation::Reopened);
                 }
+                self.is_undecided = true;
                 if self.state().is_suspended() != job.suspend && self.state().outcome().is_none() {
                     self.observe(Observation::Suspended { suspended: job.suspend });
                     let (reason, message) = if job.suspend {
@@ -98,14 +99,14 @@ impl Tended {
 
     /// Somebody deleted a Trial by hand. One that is not over is tried again; what is known of one that is over is kept
     /// here, and put into the history with the others.
-    async fn trial_deleted(&mut self, index: TrialIndex) -> Result<(), Halt> {
-        let Some(known) = self.state().trial(index) else { return Ok(()) };
+    fn trial_deleted(&mut self, index: TrialIndex) {
+        let Some(known) = self.state().trial(index) else { return };
         if known.outcome().is_some() {
             if self.state().keeps(index) {
-                self.compact(vec![index]).await?;
+                self.compact(&[index]);
                 self.state_mut().apply(now(), &Event::Decided(Action::Compact { trials: vec![index] }));
             }
-            return Ok(());
+            return;
         }
         let (attempt, is_running) = (known.attempts, matches!(known.phase, Phase::Running { .. }));
         self.written.remove(&index);
@@ -113,39 +114,38 @@ impl Tended {
             let message = "its Trial object was deleted".to_owned();
             self.observe(Observation::Ended { trial: index, attempt, ending: Ending::Disrupted { message } });
         }
-        Ok(())
     }
 
-    async fn take_pod(&mut self, name: String, pod: Option<PodView>) -> Result<(), Halt> {
+    fn take_pod(&mut self, name: &str, pod: Option<PodView>) {
         let before = match &pod {
-            Some(pod) => self.pods.insert(name.clone(), pod.clone()),
-            None => self.pods.remove(&name),
+            Some(pod) => self.pods.insert(name.to_owned(), pod.clone()),
+            None => self.pods.remove(name),
         };
-        let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return Ok(()) };
+        let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return };
         let end = match pod.map(|pod| pod.standing) {
             Some(Standing::Over(end)) => end,
             Some(_) => {
-                self.expect_end_of(&name);
-                return Ok(());
+                self.expect_end_of(name);
+                return;
             }
             None => match before.map(|before| before.standing) {
                 // Its end was taken in before it was removed.
-                Some(Standing::Over(_)) => return Ok(()),
+                Some(Standing::Over(_)) => return,
                 _ => PodEnd::Disrupted("its pod was deleted".to_owned()),
             },
         };
-        self.workers.gone(&name);
-        match self.runs_in(role, &name) {
-            Some(index) => self.pod_ended(index, end).await,
-            None => Ok(()),
+        self.workers.gone(name);
+        if let Some(index) = self.runs_in(role, name) {
+            self.pod_ended(index, end);
         }
     }
 
-    /// The trial that a pod runs.
+    /// The trial whose latest attempt a pod runs. What a trial's object names before the next attempt is written is the
+    /// pod of the one before.
     fn runs_in(&self, role: Role, pod: &str) -> Option<TrialIndex> {
         let is_named = |index: &TrialIndex| {
             let named = self.written.get(index).and_then(|written| written.spec.pod.as_ref());
-            named.is_some_and(|named| named.name == pod)
+            self.has_begun(*index) && named.is_some_and(|named| named.name == pod)
         };
         match role {
             Role::Attempt(index) => Some(index).filter(is_named),
@@ -165,18 +165,26 @@ impl Tended {
         }
     }
 
-    /// The pod of a running trial ended: it may have said how it went, and the word be still on its way.
-    pub(super) async fn pod_ended(&mut self, index: TrialIndex, end: PodEnd) -> Result<(), Halt> {
-        let Some(known) = self.state().trial(index) else { return Ok(()) };
-        if !matches!(known.phase, Phase::Running { .. }) {
-            return Ok(());
+    /// The pod of a running trial ended: it may have said how it went, and the word be still on its way. Its object is
+    /// read before anything is concluded.
+    pub(super) fn pod_ended(&mut self, index: TrialIndex, end: PodEnd) {
+        let Some(known) = self.state().trial(index) else { return };
+        if matches!(known.phase, Phase::Running { .. }) {
+            self.ended.insert(index, (known.attempts, end));
+            self.turns.press(index);
         }
-        let attempt = known.attempts;
-        let trials: Api<Trial> = self.api();
-        let name = self.key.trial(index);
-        let found = self.shared.writer.until_answered("get", "trials", || trials.get_opt(&name)).await?;
+    }
+
+    /// What the object of a trial says whose pod has ended.
+    pub(super) fn take_read(
+        &mut self,
+        index: TrialIndex,
+        attempt: u32,
+        found: Option<&Trial>,
+        end: PodEnd,
+    ) -> Result<(), Halt> {
         if let Some(trial) = found {
-            self.take_trial(index, &trial)?;
+            self.take_trial(index, trial)?;
         }
         let still_runs = self
             .state()

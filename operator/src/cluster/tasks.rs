@@ -1,6 +1,10 @@
 //! A task for every job, for as long as it is there.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kube::{
     Api,
@@ -80,7 +84,7 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
 async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut object: Box<TuningJob>) {
     shared.metrics.queued(-1);
     loop {
-        if let Some(newer) = mailbox.take().job {
+        if let Some(newer) = mailbox.take_job() {
             object = newer;
         }
         if object.metadata.deletion_timestamp.is_some() {
@@ -91,7 +95,7 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
                 let message = errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
                 refuse(&shared, &key, &object, "Invalid", message).await
             }
-            Ok(job) => Box::pin(tend_valid(&shared, &key, &mailbox, &object, job)).await,
+            Ok(job) => Box::pin(tend_valid(&shared, &key, &mailbox, &mut object, job)).await,
         };
         match next {
             Ok(()) => {}
@@ -140,19 +144,19 @@ async fn refuse(
     let mut report = Report::new(shared.clone(), key, object.status.clone());
     let generation = object.metadata.generation;
     let status = status::refused(reason, message.clone(), generation, report.last(), now());
-    let is_news = report.last() != Some(&status);
-    report.write(status, true).await?;
-    if is_news {
+    if report.due(&status, Instant::now()).is_some() {
+        report.write_now(status).await?;
         report.say(EventType::Warning, reason, &message);
     }
     Ok(())
 }
 
+/// `object` is then as it was heard of last.
 async fn tend_valid(
     shared: &Arc<Shared>,
     key: &JobKey,
     mailbox: &Arc<Mailbox>,
-    object: &TuningJob,
+    object: &mut Box<TuningJob>,
     job: Job,
 ) -> Result<(), Halt> {
     let is_settled = object.status.as_ref().is_some_and(|status| {
@@ -164,16 +168,19 @@ async fn tend_valid(
     if !Box::pin(warm_start::settle(shared, key, mailbox, object, &job)).await? {
         return Ok(());
     }
-    let object = Box::new(object.clone());
     let span = tracing::info_span!(
         target: spans::TARGET,
         "open",
         k8s.namespace.name = key.namespace,
         temper.job.name = key.name,
     );
-    let opened = Tended::open(shared.clone(), key.clone(), mailbox.clone(), object, job).instrument(span);
-    let mut tended = Box::new(Box::pin(opened).await?);
-    Box::pin(tended.tend()).await
+    let opened = Tended::open(shared.clone(), key.clone(), mailbox.clone(), object.clone(), job);
+    let mut tended = Box::new(Box::pin(opened.instrument(span)).await?);
+    let ended = Box::pin(tended.tend()).await;
+    // What came while it was tended does not come again.
+    (object.metadata, object.spec) = (tended.object.metadata.clone(), tended.object.spec.clone());
+    object.status = tended.report.last().cloned();
+    ended
 }
 
 /// Waits until the spec of a job that is not tended changes; deletes the job when its time is up.
@@ -206,7 +213,7 @@ async fn wait(
                 return None;
             }
         }
-        if let Some(newer) = mailbox.take().job {
+        if let Some(newer) = mailbox.take_job() {
             if newer.metadata.deletion_timestamp.is_some() {
                 return None;
             }

@@ -196,30 +196,6 @@ pub(super) fn from_history(trial: &FinishedTrial, objectives: &[Objective]) -> R
     }
 }
 
-/// A trial whose object is gone and that no history holds: somebody deleted it while no operator was there.
-pub(super) fn lost() -> Recorded {
-    Recorded {
-        parameters: temper_advisor::space::Configuration::default(),
-        bracket: 0,
-        rungs: Vec::new(),
-        run_to: None,
-        attempt: Some(1),
-        failures: 0,
-        reports: Vec::new(),
-        checkpoint: None,
-        asked: None,
-        ending: None,
-        outcome: Some(Outcome::Failed {
-            reason: "Deleted".to_owned(),
-            message: "its Trial object was deleted".to_owned(),
-        }),
-        is_compacted: true,
-        created: Millis(0),
-        started: None,
-        ended: None,
-    }
-}
-
 pub(super) fn millis(time: &Time) -> Millis {
     Millis(u64::try_from(time.0.as_millisecond()).unwrap_or(0))
 }

@@ -121,7 +121,7 @@ pub(super) async fn settle(
                 let status = status::waiting(job, "WaitsForJobs", &why, generation, report.last(), now());
                 if report.last() != Some(&status) {
                     report.say(EventType::Normal, "WaitsForJobs", &why);
-                    report.write(status, true).await?;
+                    report.write_now(status).await?;
                 }
             }
             Look::Unfit(why) => {
@@ -129,7 +129,7 @@ pub(super) async fn settle(
                 let status = status::refused(reason, why.clone(), generation, report.last(), now());
                 if report.last() != Some(&status) {
                     report.say(EventType::Warning, reason, &why);
-                    report.write(status, true).await?;
+                    report.write_now(status).await?;
                 }
                 return Ok(false);
             }
@@ -147,7 +147,7 @@ async fn wait(mailbox: &Mailbox, changed: &Notify, generation: Option<i64>) -> R
             () = &mut again => return Ok(()),
             () = mailbox.arrived() => {}
         }
-        if let Some(newer) = mailbox.take().job {
+        if let Some(newer) = mailbox.take_job() {
             if newer.metadata.deletion_timestamp.is_some() {
                 return Err(Halt::Gone);
             }

@@ -1,6 +1,6 @@
 //! Pods that run one trial after another. Pure: which worker runs what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use temper_advisor::TrialIndex;
 
@@ -13,9 +13,22 @@ use crate::plan::JobState;
 /// The workers of a job, by the names of their pods.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
-    /// What each runs.
-    busy: BTreeMap<String, Option<TrialIndex>>,
+    /// Those that have nothing to do.
+    idle: BTreeSet<String>,
+    /// What each of the others runs.
+    busy: BTreeMap<String, TrialIndex>,
+    /// Which of them runs a trial.
+    of_trial: BTreeMap<TrialIndex, String>,
     next: u32,
+}
+
+/// The worker of a trial that is to begin.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Assigned {
+    /// It is there.
+    There(String),
+    /// A worker of this number is to be made.
+    New(u32),
 }
 
 impl Workers {
@@ -30,48 +43,76 @@ impl Workers {
             let Role::Worker(number) = pod.role else { continue };
             workers.next = workers.next.max(number + 1);
             if pod.leaving.is_none() && !matches!(pod.standing, Standing::Over(_)) {
-                workers.busy.insert(pod.name.clone(), None);
+                workers.idle.insert(pod.name.clone());
             }
         }
         for index in state.running() {
             let pod = written.get(&index).and_then(|written| written.spec.pod.as_ref());
-            if let Some(runs) = pod.and_then(|pod| workers.busy.get_mut(&pod.name)) {
-                *runs = Some(index);
+            if let Some(name) = pod.and_then(|pod| workers.idle.take(&pod.name)) {
+                workers.gives(name, index);
             }
         }
         workers
     }
 
-    /// A worker that has nothing to do, now this trial's.
-    pub(super) fn assign(&mut self, trial: TrialIndex) -> Option<String> {
-        let (name, runs) = self.busy.iter_mut().find(|(_, runs)| runs.is_none())?;
-        *runs = Some(trial);
-        Some(name.clone())
-    }
-
-    /// The number of a worker to be made.
-    pub(super) fn next_number(&mut self) -> u32 {
+    /// The worker of a trial: the one it has, else one that has nothing to do, else a new one, which `name_of` names.
+    pub(super) fn assign(&mut self, trial: TrialIndex, name_of: impl FnOnce(u32) -> String) -> Assigned {
+        if let Some(name) = self.of_trial.get(&trial) {
+            return Assigned::There(name.clone());
+        }
+        if let Some(name) = self.idle.pop_first() {
+            self.gives(name.clone(), trial);
+            return Assigned::There(name);
+        }
+        let number = self.next;
         self.next += 1;
-        self.next - 1
+        self.gives(name_of(number), trial);
+        Assigned::New(number)
     }
 
-    /// A worker was made for this trial.
-    pub(super) fn made(&mut self, name: String, trial: TrialIndex) {
-        self.busy.insert(name, Some(trial));
+    fn gives(&mut self, name: String, trial: TrialIndex) {
+        self.busy.insert(name.clone(), trial);
+        self.of_trial.insert(trial, name);
     }
 
     /// Whoever ran this trial has nothing to do any more.
     pub(super) fn free(&mut self, trial: TrialIndex) {
-        self.busy.values_mut().filter(|runs| **runs == Some(trial)).for_each(|runs| *runs = None);
+        if let Some(name) = self.of_trial.remove(&trial) {
+            self.busy.remove(&name);
+            self.idle.insert(name);
+        }
     }
 
     /// A worker's pod is gone, or going.
     pub(super) fn gone(&mut self, name: &str) {
-        self.busy.remove(name);
+        self.idle.remove(name);
+        if let Some(trial) = self.busy.remove(name) {
+            self.of_trial.remove(&trial);
+        }
     }
 
     /// Workers with nothing to do.
     pub(super) fn idle(&self) -> impl Iterator<Item = &String> {
-        self.busy.iter().filter(|(_, runs)| runs.is_none()).map(|(name, _)| name)
+        self.idle.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_keeps_its_worker_and_a_free_worker_is_taken_before_one_is_made() {
+        let name = |number| format!("w{number}");
+        let (one, other) = (TrialIndex(1), TrialIndex(2));
+        let mut workers = Workers::default();
+        assert_eq!(workers.assign(one, name), Assigned::New(0));
+        assert_eq!(workers.assign(one, name), Assigned::There("w0".to_owned()), "asked again");
+        assert_eq!(workers.assign(other, name), Assigned::New(1));
+        workers.free(one);
+        assert_eq!(workers.idle().collect::<Vec<_>>(), ["w0"]);
+        assert_eq!(workers.assign(TrialIndex(3), name), Assigned::There("w0".to_owned()));
+        workers.gone("w1");
+        assert_eq!(workers.assign(other, name), Assigned::New(2), "a number is never used twice");
     }
 }

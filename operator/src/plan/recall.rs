@@ -68,16 +68,22 @@ pub struct Resumed {
 impl JobState {
     /// Takes in what is kept of the job's trials, by index from 0, and of the job itself. Meant for a state to which
     /// nothing has happened yet.
-    pub fn recall(&mut self, trials: Vec<Recorded>, job: Resumed, now: Millis) {
+    ///
+    /// `None`: nothing is kept of a trial though later ones are there. Whoever decided on it ended before it was written,
+    /// or somebody took it away; it is proposed again.
+    pub fn recall(&mut self, trials: Vec<Option<Recorded>>, job: Resumed, now: Millis) {
         let compacted: BTreeSet<TrialIndex> = (0..)
             .map(TrialIndex)
             .zip(&trials)
-            .filter(|(_, trial)| trial.is_compacted)
+            .filter(|(_, trial)| trial.as_ref().is_some_and(|trial| trial.is_compacted))
             .map(|(at, _)| at)
             .collect();
         self.advisor.set_recalling(true);
         for (index, trial) in (0..).map(TrialIndex).zip(trials) {
-            self.recall_trial(index, trial);
+            match trial {
+                Some(trial) => self.recall_trial(index, trial),
+                None => self.propose_again(index, now),
+            }
         }
         self.advisor.set_recalling(false);
         self.kept.retain(|trial| !compacted.contains(trial));
@@ -90,6 +96,20 @@ impl JobState {
         self.suspended = suspended;
         self.outcome = outcome;
         self.last_event = now;
+    }
+
+    fn propose_again(&mut self, trial: TrialIndex, now: Millis) {
+        let goal = self.advisor.goal(trial);
+        if let Some(parameters) = self.advisor.propose(trial) {
+            let (run_to, bracket) = goal.map_or((None, 0), |goal| (goal.run_to, goal.bracket));
+            self.decide(now, Action::Create { trial, parameters, run_to, bracket });
+            return;
+        }
+        // Indices have no gaps.
+        let parameters = Configuration::default();
+        self.decide(now, Action::Create { trial, parameters, run_to: None, bracket: 0 });
+        let (reason, message) = ("Lost".to_owned(), "its Trial object is gone".to_owned());
+        self.finish(now, trial, Outcome::Failed { reason, message });
     }
 
     fn recall_trial(&mut self, trial: TrialIndex, recorded: Recorded) {

@@ -1,5 +1,8 @@
 """Auptimizer's scaling figure, repeated: 128 trials of unequal length on more and more workers, beside what greedy list
-scheduling of the same lengths takes (Liu et al., Auptimizer, 2019)."""
+scheduling of the same lengths takes (Liu et al., Auptimizer, 2019).
+
+The workers are simulated: 64 real ones would need more than two cores to start. What is measured is how long Temper and
+the API server leave a worker without a trial."""
 
 import heapq
 import math
@@ -7,6 +10,7 @@ import pathlib
 import random
 import time
 
+from simulated import Agents
 from stage import JOBS, TRIALS, completed, job
 
 TRIALS_OF_JOB = 128
@@ -31,16 +35,18 @@ def greedy(lengths, workers):
 
 def scaling(stage, options):
     lasting = lengths(options.mean)
-    script = f"set -- {' '.join(map(str, lasting))}; shift $PARAM_i; sleep $1; echo '{{\"value\": 1}}'"
     parameters = [{"name": "i", "type": "int", "min": 0, "max": TRIALS_OF_JOB - 1}]
     points = []
     for workers in (count for count in WORKERS if count >= options.least):
         namespace = stage.namespace()
-        body = job("scaling", script, TRIALS_OF_JOB, workers, True, retention=1000, parameters=parameters, algorithm="Grid")
-        began = time.time()
-        stage.api.create(JOBS.format(namespace), body)
-        completed(stage, namespace, "scaling", 120 + 2 * greedy(lasting, workers))
-        wall = time.time() - began
+        body = job("scaling", "true", TRIALS_OF_JOB, workers, True, retention=1000, parameters=parameters,
+                   algorithm="Grid", simulated={})
+        with Agents(stage, namespace, True, lambda spec: lasting[spec["parameters"]["i"]]) as agents:
+            applied = time.time()
+            stage.api.create(JOBS.format(namespace), body)
+            completed(stage, namespace, "scaling", 120 + 2 * greedy(lasting, workers))
+        # Of the pods' start only what keeps trials waiting after the first has begun.
+        wall = max(agents.reported) - min(agents.began)
         items, _ = stage.api.listed(TRIALS.format(namespace))
         order = [item["spec"]["parameters"]["i"] for item in sorted(items, key=lambda item: item["spec"]["index"])]
         stage.remove(namespace)
@@ -48,8 +54,9 @@ def scaling(stage, options):
             raise RuntimeError(f"{len(set(order))} of {TRIALS_OF_JOB} lengths were run")
         best = greedy([lasting[i] for i in order], workers)
         points.append((workers, wall, best))
-        yield (f"{TRIALS_OF_JOB} trials of {options.mean:g} s on {workers} workers, wall time, pods' start included",
-               "greedy + 5 %", f"{wall:.1f} s", f"greedy {best:.1f} s, {100 * (wall / best - 1):+.1f} %", wall <= 1.05 * best)
+        yield (f"{TRIALS_OF_JOB} trials of {options.mean:g} s on {workers} workers, from the first one's begin to the last one's end",
+               "greedy + 5 %", f"{wall:.1f} s", f"greedy {best:.1f} s, {100 * (wall / best - 1):+.1f} %; the first began "
+               f"{min(agents.began) - applied:.1f} s after the job was made", wall <= 1.05 * best)
     draw(points, options)
 
 

@@ -2,6 +2,7 @@
 it watches and writes each trial's final report, one request a trial, as an agent does for a short one."""
 
 import json
+import re
 import threading
 import time
 
@@ -16,15 +17,16 @@ RUN_FOR = {"temper.test/run-for": "5s"}
 
 
 class Agents:
-    """The agents of all simulated pods of a namespace: a trial has ended as soon as its pod runs. A context manager."""
+    """The agents of all simulated pods of a namespace: a trial has ended as soon as its pod runs, or `lasting(spec)`
+    seconds later. A context manager."""
 
-    def __init__(self, stage, namespace, reuse):
-        self.api, self.namespace, self.reuse = stage.api, namespace, reuse
+    def __init__(self, stage, namespace, reuse, lasting=lambda spec: 0):
+        self.api, self.namespace, self.reuse, self.lasting = stage.api, namespace, reuse, lasting
         self.pool = Pool(CLIENTS)
         self.lock = threading.Lock()
         self.running, self.waiting = set(), {}
-        # When each report was acknowledged.
-        self.reported = []
+        # When each trial began, and when its report was acknowledged.
+        self.began, self.reported = [], []
         pods = f"{PODS.format(namespace)}?labelSelector=app.kubernetes.io/managed-by=temper&fieldSelector=status.phase=Running"
         self.watches = [Watch(self.api, pods, self.see_pod)]
         if reuse:
@@ -39,13 +41,13 @@ class Agents:
         if not self.reuse:
             # <trial>-<attempt>
             trial, attempt = name.rsplit("-", 1)
-            self.pool.do(self.report, trial, int(attempt), name, pod["uid"])
+            self.run(0, trial, int(attempt), name, pod["uid"])
             return
         with self.lock:
             self.running.add(name)
             waiting = self.waiting.pop(name, None)
         if waiting:
-            self.pool.do(self.report, *waiting)
+            self.run(*waiting)
 
     def see_trial(self, line, _):
         # The echo of a report, and the end of an object.
@@ -56,12 +58,19 @@ class Agents:
         pod = spec.get("pod")
         if not pod:
             return
-        known = (trial["metadata"]["name"], spec["attempt"], pod["name"], pod.get("uid"))
+        known = (self.lasting(spec), trial["metadata"]["name"], spec["attempt"], pod["name"], pod.get("uid"))
         with self.lock:
             if pod["name"] not in self.running:
                 self.waiting[pod["name"]] = known
                 return
-        self.pool.do(self.report, *known)
+        self.run(*known)
+
+    def run(self, seconds, *trial):
+        self.began.append(time.time())
+        if seconds:
+            threading.Timer(seconds, self.pool.do, (self.report, *trial)).start()
+        else:
+            self.pool.do(self.report, *trial)
 
     def report(self, trial, attempt, pod, uid):
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -160,12 +169,18 @@ def trials(stage, jobs, parallelism, each, reuse, options):
 
 
 def spent(before, after, count):
-    """Where the operator's time went: a trial's share of each histogram, in milliseconds."""
+    """Where the operator's time went: a trial's share of each histogram, and of each kind of request."""
     parts = []
     for name in ("temper_reconcile", "temper_decision", "temper_api_request"):
         total, number = (after.get(f"{name}_seconds_{end}", 0) - before.get(f"{name}_seconds_{end}", 0)
                          for end in ("sum", "count"))
         parts.append(f"{name[7:]} {number / count:.2f} x {total / max(number, 1) * 1e3:.1f} ms")
+    counts = "temper_api_request_seconds_count{"
+    for name in sorted(name for name in after if name.startswith(counts)):
+        number, total = (after[key] - before.get(key, 0) for key in (name, name.replace("_count{", "_sum{")))
+        if number > count / 50:
+            verb, resource = re.findall('"([^"]*)"', name)
+            parts.append(f"\n    {verb} {resource} {number / count:.2f} x {total / number * 1e3:.1f} ms")
     return "a trial: " + ", ".join(parts)
 
 
@@ -230,10 +245,15 @@ def memory(stage, options):
             return values.get("temper_trials", 0) >= options.live
 
         wait("every trial being live", all_live, 120 + options.live / 10, pool, every=0.5)
+
+        def all_run():
+            all_live()
+            made = stage.api.get(f"{PODS.format(namespace)}?limit=1")["metadata"].get("remainingItemCount", 0) + 1
+            waiting = f"{PODS.format(namespace)}?limit=1&fieldSelector=status.phase=Pending"
+            return made >= options.live and not stage.api.get(waiting)["items"]
+
+        wait("every pod running", all_run, 120 + options.live / 20, pool, every=0.5)
         took = time.time() - began
-        running = f"{PODS.format(namespace)}?limit=1&fieldSelector=status.phase=Pending"
-        wait("every pod running", lambda: not stage.api.get(running)["items"], 300, pool, every=0.5)
-        all_live()
     megabytes = highest / 1e6
     yield (f"resident memory of the operator, {options.live:,} live trials, {jobs:,} jobs", "< 150 MB",
            f"{megabytes:.0f} MB", f"live after {took:.0f} s", megabytes < 150)

@@ -116,15 +116,17 @@ class Stage:
         self.operator = None
 
     def metrics(self):
-        """The operator's metrics without labels, and sums over those with."""
+        """The operator's metrics without labels and sums over those with; its requests also by what they are."""
         with urllib.request.urlopen(f"http://{self.listen}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         values = {}
         for line in lines:
             if not line.startswith("#"):
                 name, value = line.rsplit(" ", 1)
-                name = name.split("{")[0]
-                values[name] = values.get(name, 0) + float(value)
+                short, _, labels = name.partition("{")
+                values[short] = values.get(short, 0) + float(value)
+                if short in ("temper_api_request_seconds_sum", "temper_api_request_seconds_count"):
+                    values[name] = float(value)
         return values
 
     def namespace(self):

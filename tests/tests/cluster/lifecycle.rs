@@ -40,6 +40,29 @@ fn a_suspended_job_has_no_pods_and_goes_on_when_it_is_resumed() {
 }
 
 #[test]
+fn a_job_that_is_suspended_while_its_trials_begin_makes_no_more_pods() {
+    const AT_ONCE: u32 = 400;
+    let Some(world) = World::new("interrupted") else { return };
+    let _operator = world.operator();
+    // No node takes them: what is tried is the operator alone.
+    let nowhere = json!({"nodeSelector": {"temper.test/node": "none"}});
+    world.apply(&Job::new("crowd", QUICK).sized(AT_ONCE, AT_ONCE).with_pod(&nowhere));
+    world.until("the first pods", || world.pods("crowd").len(), |pods| *pods > 0);
+    world.change("crowd", &json!({"suspend": true}));
+    let status = world.status("crowd", "suspended", |status| {
+        status.state == "Suspended" && status.trials.running == 0 && status.trials.pending == AT_ONCE
+    });
+    assert_eq!(status.trials.created, AT_ONCE);
+    world.until("without pods", || world.pods("crowd").len(), |pods| *pods == 0);
+    let trials = world.trials("crowd");
+    assert_eq!(trials.len() as u32, AT_ONCE, "each is on record");
+    let never_begun = trials.iter().filter(|trial| trial.spec.pod.is_none()).count() as u32;
+    assert!(never_begun > AT_ONCE / 4, "the line was interrupted, not worked off: {never_begun}");
+    world.change("crowd", &json!({"suspend": false}));
+    world.until("pods again", || world.pods("crowd").len(), |pods| *pods > 0);
+}
+
+#[test]
 fn a_budget_is_raised_while_a_job_runs_and_after_its_end() {
     let Some(world) = World::new("budget") else { return };
     let _operator = world.operator();

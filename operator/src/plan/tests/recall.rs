@@ -114,7 +114,7 @@ proptest! {
         if let Some(learned) = learned(&world.shape) {
             read.apply(world.now, &Event::Observed(learned));
         }
-        read.recall(recorded(&world), job, world.now);
+        read.recall(recorded(&world).into_iter().map(Some).collect(), job, world.now);
         prop_assert_eq!(phases(&read), phases(&world.state));
         prop_assert_eq!(read.counts(), world.state.counts());
         prop_assert_eq!(read.best(), world.state.best());
@@ -146,5 +146,24 @@ proptest! {
             world.state.apply(now, &Event::Observed(seen.clone()));
             read.apply(now, &Event::Observed(seen));
         }
+    }
+    #[test]
+    fn a_trial_of_which_nothing_was_kept_is_tried_again(shape in shapes(), events in 1..100_usize, which in any::<usize>()) {
+        let mut world = World::new(shape);
+        for _ in 0..events {
+            world.happen();
+        }
+        let mut kept: Vec<Option<Recorded>> = recorded(&world).into_iter().map(Some).collect();
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let gap = which % kept.len();
+        kept[gap] = None;
+        let mut read = super::job(&world.shape);
+        read.recall(kept, Resumed::default(), world.now);
+        prop_assert_eq!(read.trials().len(), world.state.trials().len(), "no index is given twice");
+        let again = &read.trials()[gap];
+        let waits = matches!(again.phase, Phase::Pending { .. });
+        prop_assert!(waits && again.attempts == 0);
     }
 }
