@@ -153,6 +153,12 @@ async fn make_pod(
     let delivery = shared.deliveries.of(job.trial.template.pod().spec.as_ref());
     let pod = pod::pod(key, job, rungs, &shared.agent, delivery, purpose)
         .map_err(|error| Refused::Impossible(error.to_string()))?;
+    let account = pod::service_account(job, &shared.agent);
+    // What else is refused was said when the job was taken up; the job goes on for those who granted it themselves.
+    let granted = shared.permissions.grant(&shared.client, &shared.writer, &key.namespace, account).await;
+    if let Err(Refused::NotLeader) = granted {
+        return Err(Refused::NotLeader);
+    }
     let pods: Api<Pod> = Api::namespaced(shared.client.clone(), &key.namespace);
     let params = ours::post();
     let made = match shared.writer.until_answered("create", "pods", || pods.create(&params, &pod)).await {
@@ -175,7 +181,14 @@ async fn make_pod(
                 _ => return Err(refused),
             }
         }
-        made => made?,
+        Err(refused) => {
+            // Admission looks for the pod's account.
+            if refused.to_string().contains("service account") {
+                shared.permissions.doubt(&key.namespace);
+            }
+            return Err(refused);
+        }
+        Ok(made) => made,
     };
     PodView::of(&made).ok_or_else(|| Refused::Impossible("the pod came back without its labels".to_owned()))
 }

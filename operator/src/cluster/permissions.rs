@@ -1,7 +1,11 @@
 //! What trial pods need to report: a service account in the job's namespace, bound to a role that allows of no more
 //! than that. Which Trial a pod may write to is for the chart's admission policy to say.
 
-use std::{collections::BTreeSet, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::{
     api::{
@@ -20,22 +24,35 @@ use super::{
     writer::{Refused, Writer},
 };
 
+/// What was granted so long ago is granted anew: somebody may have taken it away.
+const HOLDS: Duration = Duration::from_mins(10);
+
+/// When it was granted last; locked while it is.
+type Granted = tokio::sync::Mutex<Option<Instant>>;
+
 /// Makes sure that pods may report.
 #[derive(Debug)]
 pub(super) struct Permissions {
     /// The service account of pods whose template names none.
     pub(super) service_account: String,
     pub(super) cluster_role: String,
-    /// Namespaces and service accounts that are done.
-    done: Mutex<BTreeSet<(String, String)>>,
+    /// When it was last granted to which namespace and service account.
+    granted: Mutex<BTreeMap<(String, String), Arc<Granted>>>,
 }
 
 impl Permissions {
     pub(super) fn new(service_account: String, cluster_role: String) -> Self {
-        Self { service_account, cluster_role, done: Mutex::default() }
+        Self { service_account, cluster_role, granted: Mutex::default() }
     }
 
-    /// Lets pods of a namespace report that run as this service account.
+    /// What was granted in a namespace may be gone with it: it is granted anew before the next pod.
+    pub(super) fn doubt(&self, namespace: &str) {
+        if let Ok(mut granted) = self.granted.lock() {
+            granted.retain(|(of, _), _| of != namespace);
+        }
+    }
+
+    /// Lets pods of a namespace report that run as this service account, unless they were let a short while ago.
     ///
     /// # Errors
     /// What the API server says.
@@ -47,10 +64,30 @@ impl Permissions {
         service_account: &str,
     ) -> Result<(), Refused> {
         let entry = (namespace.to_owned(), service_account.to_owned());
-        let is_done = self.done.lock().is_ok_and(|done| done.contains(&entry));
-        if is_done {
+        // Others that need the same wait for it here.
+        let granted = match self.granted.lock() {
+            Ok(mut granted) => granted.entry(entry).or_default().clone(),
+            Err(_) => Arc::default(),
+        };
+        let mut granted = granted.lock().await;
+        if granted.is_some_and(|at| at.elapsed() < HOLDS) {
             return Ok(());
         }
+        let answer = self.ask(client, writer, namespace, service_account).await;
+        // What is refused is not asked for again with every pod.
+        if !matches!(answer, Err(Refused::NotLeader)) {
+            *granted = Some(Instant::now());
+        }
+        answer
+    }
+
+    async fn ask(
+        &self,
+        client: &Client,
+        writer: &Writer,
+        namespace: &str,
+        service_account: &str,
+    ) -> Result<(), Refused> {
         let params = PatchParams::apply(MANAGER).force();
         let metadata = |name: &str| ObjectMeta {
             name: Some(name.to_owned()),
@@ -92,9 +129,6 @@ impl Permissions {
         });
         let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
         writer.until_answered("apply", "rolebindings", || bindings.patch(&name, &params, &binding)).await?;
-        if let Ok(mut done) = self.done.lock() {
-            done.insert(entry);
-        }
         Ok(())
     }
 }

@@ -110,3 +110,15 @@ fn a_job_s_search_is_not_changed_once_it_has_begun_and_what_to_do_instead_is_sai
     world.kubectl(&["annotate", "tj", "edited", "note=mine"]);
     counts(&world, "edited");
 }
+
+#[test]
+fn rights_that_were_taken_away_are_granted_anew() {
+    let Some(world) = World::new("rights-deleted") else { return };
+    let _operator = world.operator();
+    world.apply(&Job::new("before", SLOW));
+    world.completes("before");
+    // As when the namespace was deleted and made again.
+    world.kubectl(&["delete", "serviceaccount,rolebinding", "temper-trial"]);
+    world.apply(&Job::new("after", SLOW));
+    counts(&world, "after");
+}
