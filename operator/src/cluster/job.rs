@@ -374,8 +374,9 @@ impl Tended {
             self.carry_out(actions);
         }
         self.launch_again();
-        self.send_off();
         self.end_what_does_not();
+        // After everything that puts a trial in line: nothing wakes the task for one that waits here.
+        self.send_off();
         let is_over = self.is_over();
         if is_over || self.state().is_suspended() {
             self.dismiss_workers();

@@ -24,7 +24,8 @@ fn world(name: &str) -> Option<(World, MutexGuard<'static, ()>)> {
         eprintln!("skipped: TEMPER_TEST_CLUSTER_DIR names no cluster of tests/cluster");
         return None;
     }
-    // What the test before has broken may not be whole yet.
+    // What the test before has broken may not be whole yet; one that failed has left its node cut off.
+    world.cluster().fault(&["node-heal", "node-2"]);
     let taints = || world.cluster().must(&["get", "nodes", "-o", "jsonpath={.items[*].spec.taints}"]);
     world.until("fit for pods on all nodes", taints, String::is_empty);
     Some((world, turn))
