@@ -90,6 +90,9 @@ impl From<Refused> for Halt {
     }
 }
 
+/// Requests that a job's task makes at once when it takes the job up: three lists and a grant.
+const REQUESTS_TO_OPEN: u32 = 4;
+
 /// A pod that could not be made yet.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
@@ -222,8 +225,11 @@ impl Tended {
         let shared = tended.shared.clone();
         let (namespace, account) =
             (tended.key.namespace.clone(), pod::service_account(&tended.job, &shared.agent).to_owned());
+        // A thousand jobs that come at once, or that a new leader takes up, would be more than an API server bears.
+        let permit = shared.requests.acquire_many(REQUESTS_TO_OPEN).await;
         let granted = shared.permissions.grant(&shared.client, &shared.writer, &namespace, &account);
         let (granted, read) = tokio::join!(granted, tended.read());
+        drop(permit);
         match granted {
             Ok(()) => {}
             Err(Refused::NotLeader) => return Err(Halt::NotLeader),

@@ -30,7 +30,7 @@ class Api:
         self.tls.load_cert_chain(certificate, key)
         self.kept = threading.local()
 
-    def connect(self, timeout=60):
+    def connect(self, timeout=300):
         return http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=timeout)
 
     def ask(self, method, path, body=None, content="application/json"):

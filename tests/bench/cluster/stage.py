@@ -117,7 +117,7 @@ class Stage:
 
     def metrics(self):
         """The operator's metrics without labels and sums over those with; its requests also by what they are."""
-        with urllib.request.urlopen(f"http://{self.listen}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.listen}/metrics", timeout=60) as answer:
             lines = answer.read().decode().splitlines()
         values = {}
         for line in lines:
