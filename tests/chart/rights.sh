@@ -170,11 +170,13 @@ yes create trialhistories.temper.rs
 yes create pods
 yes delete pods
 yes create events.events.k8s.io
+yes list events
 yes patch serviceaccounts
 yes create rolebindings.rbac.authorization.k8s.io
 no create tuningjobs.temper.rs
 no update tuningjobs.temper.rs
 no patch pods
+no delete events
 no get serviceaccounts
 no get secrets
 no get configmaps

@@ -1,6 +1,6 @@
 //! The job that a command looks at: on this machine, or on a cluster.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread, time::Duration};
 
 use anyhow::anyhow;
 
@@ -9,7 +9,7 @@ use super::{
     cluster::{ClusterOptions, Connection, Found},
     store::Store,
 };
-use crate::view::JobView;
+use crate::{cluster::Follow, view::JobView};
 
 /// The options of every command that looks at a job.
 #[derive(clap::Args, Clone, Debug)]
@@ -90,7 +90,40 @@ impl Source {
     pub(super) fn view(&self) -> Result<JobView, Failure> {
         match self {
             Self::Local(store) => store.view(),
-            Self::Cluster(connection, found) => connection.view(found),
+            Self::Cluster(connection, found) => connection.view(found, None),
+        }
+    }
+
+    /// For looking again and again.
+    pub(super) fn watch(&self) -> Watched<'_> {
+        let follow = match self {
+            Self::Local(_) => None,
+            Self::Cluster(connection, found) => Some(connection.follow(found)),
+        };
+        Watched { source: self, follow }
+    }
+}
+
+/// A job that is looked at again and again.
+pub(super) struct Watched<'a> {
+    source: &'a Source,
+    follow: Option<Follow>,
+}
+
+impl Watched<'_> {
+    /// The job as it stands.
+    pub(super) fn view(&self) -> Result<JobView, Failure> {
+        match self.source {
+            Source::Local(store) => store.view(),
+            Source::Cluster(connection, found) => connection.view(found, self.follow.as_ref()),
+        }
+    }
+
+    /// Waits, and takes in meanwhile what changes.
+    pub(super) fn pause(&self, how_long: Duration) {
+        match self.source {
+            Source::Local(_) => thread::sleep(how_long),
+            Source::Cluster(connection, _) => connection.wait(async { tokio::time::sleep(how_long).await }),
         }
     }
 }

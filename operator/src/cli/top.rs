@@ -78,35 +78,42 @@ impl Top {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
         if self.all_namespaces || (self.job.is_on_cluster(shell) && self.job.names_no_job()) {
             let cluster = self.job.cluster.connect(shell)?;
-            return self.show(shell, |rows| {
+            let draw = |rows| {
                 let jobs = cluster.list(self.all_namespaces)?;
                 Ok(Picture {
                     text: jobs::picture(&jobs, &cluster, self.all_namespaces, shell, rows)?,
                     is_final: false,
                 })
-            });
+            };
+            return if self.is_once(shell) {
+                once(shell, draw)
+            } else {
+                self.show(shell, draw, thread::sleep)
+            };
         }
         let source = self.job.open(shell)?;
-        self.show(shell, |rows| {
-            let job = source.view()?;
+        let draw = |job: &JobView, rows| {
             let is_final = matches!(job.state, JobState::Complete | JobState::Failed);
-            Ok(Picture { text: picture(&source, &job, shell, rows)?, is_final })
-        })
+            Ok(Picture { text: picture(&source, job, shell, rows)?, is_final })
+        };
+        if self.is_once(shell) {
+            return once(shell, |rows| draw(&source.view()?, rows));
+        }
+        let watched = source.watch();
+        self.show(shell, |rows| draw(&watched.view()?, rows), |how_long| watched.pause(how_long))
     }
 
-    /// Once, or again and again, in about so many rows.
+    fn is_once(&self, shell: Shell) -> bool {
+        self.once || !shell.out_is_terminal()
+    }
+
+    /// Again and again, in about so many rows.
     fn show(
         &self,
         shell: Shell,
         mut draw: impl FnMut(usize) -> Result<Picture, Failure>,
+        pause: impl Fn(Duration),
     ) -> Result<Exit, Failure> {
-        if self.once || !shell.out_is_terminal() {
-            let picture = draw(usize::MAX)?;
-            let mut out = shell.out();
-            out.write_all(&picture.text)?;
-            out.flush()?;
-            return Ok(Exit::Done);
-        }
         let mut shown: Option<Picture> = None;
         let mut clear = CLEAR;
         loop {
@@ -136,9 +143,18 @@ impl Top {
             }
             shown = Some(picture);
             // Reading a large job must not keep a core busy.
-            thread::sleep(Duration::from_secs_f64(self.interval).max(begin.elapsed() * 10));
+            pause(Duration::from_secs_f64(self.interval).max(begin.elapsed() * 10));
         }
     }
+}
+
+/// All of it, once.
+fn once(shell: Shell, draw: impl FnOnce(usize) -> Result<Picture, Failure>) -> Result<Exit, Failure> {
+    let picture = draw(usize::MAX)?;
+    let mut out = shell.out();
+    out.write_all(&picture.text)?;
+    out.flush()?;
+    Ok(Exit::Done)
 }
 
 /// A line of text; a part of it where it would take a second row of those there are.

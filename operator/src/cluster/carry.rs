@@ -153,7 +153,7 @@ impl Tended {
                 Standing::Over(end) => Some(end.clone()),
                 _ => None,
             };
-            self.pods.insert(pod.name.clone(), pod);
+            self.keep_pod(pod);
             // It was made before, and nobody waited for it when it ended.
             if let Some(end) = end {
                 self.pod_ended(index, end);
@@ -282,7 +282,7 @@ impl Tended {
         if self.is_reused() {
             return;
         }
-        let pod = written.and_then(|written| written.spec.pod).and_then(|pod| self.pods.remove(&pod.name));
+        let pod = written.and_then(|written| written.spec.pod).and_then(|pod| self.forget_pod(&pod.name));
         // Other containers of the pod go on though the training one has ended.
         let has_sidecars =
             self.job.trial.template.pod().spec.as_ref().is_some_and(|spec| spec.containers.len() > 1);

@@ -1,5 +1,7 @@
 //! What is under way for one job: requests that its task has sent off and goes on without.
 
+use std::time::Instant;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::DeleteParams};
 use temper_advisor::TrialIndex;
@@ -10,7 +12,7 @@ use tracing::Instrument as _;
 use super::{
     begin::{Begin, Begun},
     job::{Halt, Tended},
-    observe::{PodEnd, PodView},
+    observe::{PodEnd, PodView, Trouble},
     ours,
     writer::Refused,
 };
@@ -30,6 +32,8 @@ pub(super) enum Done {
     Compacted(Result<(), Refused>),
     /// The job's status was written.
     Reported(Result<Box<TuningJobStatus>, Refused>),
+    /// The events of a pod that does not start were read.
+    Asked { pod: String, trouble: Option<Trouble> },
 }
 
 /// Everything under way; what is not done when it is dropped is not waited for.
@@ -118,6 +122,10 @@ impl Tended {
             }
             Done::Reported(written) => {
                 self.report.written(*written?);
+                Ok(())
+            }
+            Done::Asked { pod, trouble } => {
+                self.slow.answered(&pod, trouble, Instant::now());
                 Ok(())
             }
         }

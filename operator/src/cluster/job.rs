@@ -1,4 +1,4 @@
-//! One job's task: takes in what has changed, decides, writes what follows, and waits.
+//! One job's task: takes in what has changed, decides, writes what follows, and waits. It begins in `open`.
 
 use std::{
     collections::BTreeMap,
@@ -6,22 +6,16 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api, Client,
-    api::ListParams,
-    runtime::events::{EventType, Recorder},
-};
-use temper_advisor::{Resource, TrialIndex};
+use kube::{Api, Client, runtime::events::Recorder};
+use temper_advisor::TrialIndex;
 use temper_crds::{
-    Trial, TrialHistory, TrialSpec, TuningJob,
+    Trial, TrialSpec, TuningJob,
     job::{Job, PodPolicy},
 };
 use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
-    compact,
     effects::{Done, Effects},
     mailbox::Mailbox,
     metrics::Metrics,
@@ -29,13 +23,13 @@ use super::{
     observe::{self, PodEnd, PodView, Standing},
     pace::Pace,
     permissions::Permissions,
-    pod::{self, AgentImage},
-    read, recall,
+    pod::AgentImage,
     report::Report,
     runtimes::Deliveries,
+    slow::Slow,
     status::{self, Troubles},
     turns::Turns,
-    warm_start::{self, Awaited},
+    warm_start::Awaited,
     workers::Workers,
     writer::{Refused, Writer},
 };
@@ -90,9 +84,6 @@ impl From<Refused> for Halt {
     }
 }
 
-/// Requests that a job's task makes at once when it takes the job up: three lists and a grant.
-const REQUESTS_TO_OPEN: u32 = 4;
-
 /// A pod that could not be made yet.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
@@ -135,6 +126,7 @@ pub(super) struct Tended {
     /// Rungs of those that went through some: what compaction keeps.
     pub(super) climbed: BTreeMap<TrialIndex, Vec<u64>>,
     pub(super) pods: BTreeMap<String, PodView>,
+    pub(super) slow: Slow,
     pub(super) launches: BTreeMap<TrialIndex, Launch>,
     pub(super) workers: Workers,
     /// When pods that were asked to end are deleted.
@@ -149,7 +141,7 @@ pub(super) struct Tended {
     pub(super) removing: Arc<Semaphore>,
     pub(super) report: Report,
     /// When it was last looked at what the status should say.
-    told: Option<Instant>,
+    pub(super) told: Option<Instant>,
     /// Something has happened that a decision has not seen.
     pub(super) is_undecided: bool,
 }
@@ -184,148 +176,6 @@ impl Tended {
     pub(super) fn pod_of(&self, index: TrialIndex) -> Option<&PodView> {
         let pod = self.written.get(&index)?.spec.pod.as_ref()?;
         self.pods.get(&pod.name)
-    }
-
-    /// Reads everything of the job, which is right and not over (or may go on).
-    pub(super) async fn open(
-        shared: Arc<Shared>,
-        key: JobKey,
-        mailbox: Arc<Mailbox>,
-        object: Box<TuningJob>,
-        job: Job,
-    ) -> Result<Self, Halt> {
-        let state = JobState::of(&job).map_err(|invalid| Halt::Stale(format!("{invalid:?}")))?;
-        let rungs = state.advisor().rungs().into_iter().map(Resource::get).collect();
-        let report = Report::new(shared.clone(), &key, object.status.clone());
-        let mut tended = Self {
-            workers: Workers::default(),
-            state: Some(Box::new(state)),
-            job: Arc::new(job),
-            rungs,
-            written: BTreeMap::new(),
-            climbed: BTreeMap::new(),
-            pods: BTreeMap::new(),
-            launches: BTreeMap::new(),
-            deadlines: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            turns: Turns::default(),
-            effects: Effects::new(),
-            chunks: 0,
-            removals: 0,
-            removing: Arc::new(Semaphore::new(compact::AT_ONCE as usize)),
-            report,
-            told: None,
-            is_undecided: true,
-            shared,
-            key,
-            mailbox,
-            object,
-        };
-        // What comes in from here on is newer than what is read now.
-        let shared = tended.shared.clone();
-        let (namespace, account) =
-            (tended.key.namespace.clone(), pod::service_account(&tended.job, &shared.agent).to_owned());
-        // A thousand jobs that come at once, or that a new leader takes up, would be more than an API server bears.
-        let permit = shared.requests.acquire_many(REQUESTS_TO_OPEN).await;
-        let granted = shared.permissions.grant(&shared.client, &shared.writer, &namespace, &account);
-        let (granted, read) = tokio::join!(granted, tended.read());
-        drop(permit);
-        match granted {
-            Ok(()) => {}
-            Err(Refused::NotLeader) => return Err(Halt::NotLeader),
-            // The pods' own failures would say it less well; the job goes on for those who granted it themselves.
-            Err(refused) => tended.report.say(
-                EventType::Warning,
-                "CannotGrant",
-                &format!("trial pods may be unable to report: {refused}"),
-            ),
-        }
-        let (trials, histories, pods) = read?;
-        tended.recall(trials, histories, &pods);
-        Ok(tended)
-    }
-
-    async fn read(&self) -> Result<(Vec<Trial>, Vec<TrialHistory>, Vec<Pod>), Halt> {
-        let of_job = read::of_job(&self.key);
-        let (trials, histories): (Api<Trial>, Api<TrialHistory>) = (self.api(), self.api());
-        let pods: Api<Pod> = self.api();
-        let selected = ListParams::default().labels(&self.key.selector());
-        let writer = &self.shared.writer;
-        // The histories after the trials: what is moved there in between is then seen twice, and not missed.
-        let (of_trials, pods) = tokio::join!(
-            async {
-                let trials = writer.until_answered("list", "trials", || trials.list(&of_job)).await?;
-                let histories =
-                    writer.until_answered("list", "trialhistories", || histories.list(&of_job)).await?;
-                Ok::<_, Refused>((trials.items, histories.items))
-            },
-            writer.until_answered("list", "pods", || pods.list(&selected)),
-        );
-        let (trials, histories) = of_trials?;
-        Ok((trials, histories, pods?.items))
-    }
-
-    fn recall(&mut self, trials: Vec<Trial>, histories: Vec<TrialHistory>, pods: &[Pod]) {
-        let objectives = &self.state().rules().objectives;
-        let learned =
-            read::record(&self.key, &histories).and_then(|record| warm_start::learned(record, objectives));
-        if let Some(learned) = learned {
-            self.state_mut().apply(now(), &Event::Observed(learned.into()));
-        }
-        let (trials, histories) = read::owned(&self.key, trials, histories);
-        self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
-        self.pods = pods.iter().filter_map(PodView::of).map(|pod| (pod.name.clone(), pod)).collect();
-
-        let recorded = recall::recorded(&trials, &histories, &self.state().rules().objectives);
-        let resumed = recall::resumed(&self.object, now());
-        self.state_mut().recall(recorded, resumed, now());
-        let mut in_history = Vec::new();
-        for trial in trials {
-            let index = TrialIndex(trial.spec.index);
-            if !trial.spec.rungs.is_empty() {
-                self.climbed.insert(index, trial.spec.rungs.clone());
-            }
-            if self.state().trial(index).is_some_and(|known| known.outcome().is_none()) {
-                self.written.insert(index, Written::of(&trial));
-            } else if !self.state().keeps(index) {
-                in_history.push(index);
-            }
-        }
-        // The operator that put them there ended before they were removed.
-        if !in_history.is_empty() {
-            self.remove(&in_history);
-        }
-        if self.state().started().is_none() {
-            self.observe(Observation::Opened);
-        }
-        self.take_changed_spec();
-        self.workers = Workers::of(self.pods.values(), &self.written, self.state());
-        self.find_lost_pods();
-    }
-
-    /// What happened to the pods of running trials while nobody looked.
-    fn find_lost_pods(&mut self) {
-        let running: Vec<TrialIndex> = self.state().running().collect();
-        for index in running {
-            let Some(pod) = self.written.get(&index).and_then(|written| written.spec.pod.clone()) else {
-                continue;
-            };
-            match self.pods.get(&pod.name).map(|pod| pod.standing.clone()) {
-                Some(Standing::Over(end)) => self.pod_ended(index, end),
-                Some(_) => self.expect_end_of(&pod.name),
-                // It was to be made next when the operator that decided so ended.
-                None if !self.is_reused() && !self.has_reported(index) => self.turns.begin(index),
-                None => {
-                    let end = PodEnd::Disrupted("its pod is gone".to_owned());
-                    self.pod_ended(index, end);
-                }
-            }
-        }
-    }
-
-    fn has_reported(&self, index: TrialIndex) -> bool {
-        let attempt = self.state().trial(index).map_or(0, |trial| trial.attempts);
-        attempt > 1 || self.state().trial(index).is_some_and(|trial| trial.reached.is_some())
     }
 
     pub(super) fn observe(&mut self, observation: Observation) {
@@ -381,6 +231,7 @@ impl Tended {
         }
         self.launch_again();
         self.end_what_does_not();
+        self.ask_why_slow();
         // After everything that puts a trial in line: nothing wakes the task for one that waits here.
         self.send_off();
         let is_over = self.is_over();
@@ -439,9 +290,11 @@ impl Tended {
             launch.trouble.iter().for_each(|trouble| add(trouble, *index));
         }
         for index in self.state().running() {
-            if let Some(PodView { standing: Standing::Waiting { trouble: Some(trouble) }, .. }) =
-                self.pod_of(index)
-            {
+            let Some(PodView { name, standing: Standing::Waiting { trouble }, .. }) = self.pod_of(index)
+            else {
+                continue;
+            };
+            if let Some(trouble) = trouble.as_ref().or(self.slow.trouble(name)) {
                 add(trouble, index);
             }
         }
@@ -457,7 +310,8 @@ impl Tended {
             .map(|at| Instant::now() + Duration::from_millis(at.since(now())).max(Duration::from_millis(1)));
         // Looked at once in a while though nothing was heard: a watch may have missed something.
         let decision = wake.unwrap_or_else(|| Instant::now() + Duration::from_mins(5));
-        let due = launches.chain(self.deadlines.values().copied()).chain(status_due).chain([decision]).min();
+        let others = status_due.into_iter().chain(self.slow.due()).chain([decision]);
+        let due = launches.chain(self.deadlines.values().copied()).chain(others).min();
         tokio::select! {
             () = self.mailbox.arrived() => {}
             Some(done) = self.effects.join_next() => {

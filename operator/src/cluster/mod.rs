@@ -6,15 +6,15 @@
 //!                               └───────────────────────── what has come of them ───────────────────────┘
 //! ```
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
-//! - `job`: one job's task; `take`: what it takes in; `turns`, `carry`,
-//!   `begin`, `compact`: what was decided, as requests; `effects`: those that are under way; `report`, `pace`: its
+//! - `job`: one job's task; `open`: how it begins; `take`: what it takes in; `turns`, `carry`, `begin`, `compact`: what was
+//!   decided, as requests; `effects`: those that are under way; `slow`: why a pod does not start; `report`, `pace`: its
 //!   status and events
 //! - `warm_start`: what a job learns from finished ones before it begins
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `delivery`, `status`, `ours`: what the objects and the requests look like; pure
 //! - `runtimes`: which way the agent gets into a pod
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
-//! - `read`, `logs`: what the objects say to whoever looks at a job
+//! - `read`, `follow`, `logs`: what the objects say to whoever looks at a job
 //! - [`traces`]: spans of its work, sent to a collector
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
 
@@ -24,6 +24,7 @@ mod compact;
 mod delivery;
 mod effects;
 mod fence;
+mod follow;
 mod http;
 mod job;
 mod leader;
@@ -32,6 +33,7 @@ mod mailbox;
 mod metrics;
 mod names;
 mod observe;
+mod open;
 mod ours;
 mod pace;
 mod permissions;
@@ -40,6 +42,7 @@ mod read;
 mod recall;
 mod report;
 mod runtimes;
+mod slow;
 mod status;
 mod take;
 mod tasks;
@@ -63,6 +66,7 @@ use kube::{
 use tokio::sync::Semaphore;
 
 pub use delivery::Delivery;
+pub use follow::Follow;
 pub use logs::{NoOutput, Output};
 pub use pod::AgentImage;
 pub use read::{Objects, Unreadable, trouble};

@@ -52,8 +52,13 @@ impl Objects {
         // The histories after the trials: what is moved there in between is then seen twice, and not missed.
         let trials = trials.list(&of_job(&key)).await?.items;
         let histories = histories.list(&of_job(&key)).await?.items;
-        let (trials, histories) = owned(&key, trials, histories);
-        Ok(Some(Self { job, trials, histories }))
+        Ok(Self::new(job, trials, histories))
+    }
+
+    /// Those of them that belong to `job`. `None` when that did not come from an API server.
+    pub(super) fn new(job: TuningJob, trials: Vec<Trial>, histories: Vec<TrialHistory>) -> Option<Self> {
+        let (trials, histories) = owned(&JobKey::of(&job)?, trials, histories);
+        Some(Self { job, trials, histories })
     }
 
     /// The job as it stands at `now`.
@@ -90,7 +95,12 @@ impl Objects {
 
 /// What is asked for when a job's Trials or histories are listed.
 pub(super) fn of_job(key: &JobKey) -> ListParams {
-    ListParams::default().fields(&format!("spec.job={}", key.name))
+    ListParams::default().fields(&of_job_named(&key.name))
+}
+
+/// Selects a job's Trials or histories by its name.
+pub(super) fn of_job_named(job: &str) -> String {
+    format!("spec.job={job}")
 }
 
 /// What the job learned when it began, if it did.

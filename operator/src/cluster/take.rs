@@ -118,8 +118,8 @@ impl Tended {
 
     fn take_pod(&mut self, name: &str, pod: Option<PodView>) {
         let before = match &pod {
-            Some(pod) => self.pods.insert(name.to_owned(), pod.clone()),
-            None => self.pods.remove(name),
+            Some(pod) => self.keep_pod(pod.clone()),
+            None => self.forget_pod(name),
         };
         let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return };
         let end = match pod.map(|pod| pod.standing) {

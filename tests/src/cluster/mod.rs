@@ -10,6 +10,7 @@ mod job;
 mod ledger;
 mod machine;
 mod operator;
+mod plugin;
 mod world;
 
 pub use self::{

@@ -1,9 +1,7 @@
 //! A namespace of the cluster, with which a test does what people and faults do.
 
 use std::{
-    env,
     path::Path,
-    process::Output,
     thread,
     time::{Duration, Instant},
 };
@@ -26,7 +24,6 @@ use super::{
     Cluster, Job, Ledger, Operator,
     machine::{LONG, feed},
 };
-use crate::temper;
 
 /// One namespace; it goes with the value.
 pub struct World {
@@ -113,31 +110,6 @@ impl World {
             (output.status.success(), output)
         };
         let (_, output) = self.until("a log", look, |(is_given, _)| *is_given);
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// `temper`, as a kubectl plugin, in this namespace; however it ends.
-    pub fn plugin(&self, arguments: &[&str]) -> Output {
-        let plugin = self.folder().join("kubectl-temper");
-        if !plugin.exists() {
-            let program = temper(&[]).get_program().to_owned();
-            std::os::unix::fs::symlink(&program, &plugin).unwrap_or_else(|error| panic!("{error}"));
-        }
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.folder().to_owned()).chain(env::split_paths(&folders));
-        let folders = env::join_paths(folders).unwrap_or_else(|error| panic!("{error}"));
-        // kubectl hands a plugin's arguments on from its name.
-        let (command, rest) = arguments.split_at(1);
-        let mut kubectl = self.cluster.kubectl(&["temper"]);
-        kubectl.args(command).args(["--namespace", &self.namespace]).args(rest).env("PATH", folders);
-        kubectl.output().unwrap_or_else(|error| panic!("{kubectl:?}: {error}"))
-    }
-
-    /// What that printed, which must do well.
-    pub fn looks(&self, arguments: &[&str]) -> String {
-        let output = self.plugin(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl temper {arguments:?}: {said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

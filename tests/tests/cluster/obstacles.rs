@@ -57,6 +57,26 @@ fn pods_that_fit_nowhere_wait_until_a_node_fits_them() {
 }
 
 #[test]
+fn a_volume_that_is_not_there_is_named_and_its_trials_run_when_it_is() {
+    let Some(world) = World::new("volume") else { return };
+    let _operator = world.operator();
+    let volume = json!({"name": "settings", "configMap": {"name": "not-yet-there"}});
+    let mount = json!({"volumeMounts": [{"name": "settings", "mountPath": "/settings"}]});
+    let job = Job::new("volumeless", QUICK).sized(2, 2).with_container(&mount);
+    world.apply(&job.with_pod(&json!({"volumes": [volume]})));
+    let status =
+        world.status("volumeless", "stuck", |status| condition(status, "Progressing").1 == "FailedMount");
+    let message = condition(&status, "Progressing").2;
+    assert!(message.contains("settings") && message.contains("\"not-yet-there\" not found"), "{message}");
+    world.make(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "not-yet-there"}, "data": {"a": "b"},
+    }));
+    let status = world.completes("volumeless");
+    assert_eq!((status.trials.completed, status.trials.failed), (2, 0));
+    assert!(world.trials("volumeless").iter().all(|trial| trial.spec.attempt == 1));
+}
+
+#[test]
 fn a_quota_slows_a_job_and_does_not_fail_it() {
     let Some(world) = World::new("quota") else { return };
     world.make(&json!({

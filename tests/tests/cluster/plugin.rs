@@ -63,6 +63,20 @@ fn a_job_on_a_cluster_is_looked_at_as_one_on_this_machine() {
 }
 
 #[test]
+fn a_job_is_watched_on_a_terminal_until_it_is_over() {
+    let Some(world) = World::new("plugin-top") else { return };
+    let _operator = world.operator();
+    world.apply(&Job::new("talks", TALKS).sized(4, 2));
+    let shown = world.watches(&["top", "talks", "--interval", "0.2"]);
+    // Each picture is drawn from the upper left corner on.
+    let pictures: Vec<&str> = shown.split("\x1b[H").collect();
+    let is_shown = |text: &str| pictures.iter().any(|picture| picture.contains(text));
+    assert!(pictures.len() > 5 && is_shown("running") && is_shown("2 of 4 trials"), "{shown}");
+    let last = pictures.last().unwrap();
+    assert!(last.contains("complete") && last.contains("4 of 4 trials"), "{last}");
+}
+
+#[test]
 fn of_a_worker_s_log_only_the_trial_s_own_lines_are_printed() {
     let Some(world) = World::new("plugin-reuse") else { return };
     let _operator = world.operator();

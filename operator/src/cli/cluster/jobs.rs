@@ -11,7 +11,7 @@ use temper_crds::{TuningJob, job::Job};
 use super::{Connection, trouble};
 use crate::{
     cli::{Failure, store::now},
-    cluster::{Objects, Unreadable},
+    cluster::{Follow, Objects, Unreadable},
     view::JobView,
 };
 
@@ -48,12 +48,22 @@ impl Connection {
         }
     }
 
-    /// The job and its trials as they stand.
-    pub(in crate::cli) fn view(&self, found: &Found) -> Result<JobView, Failure> {
+    /// Begins to hear of what changes of a job, while something is waited for.
+    pub(in crate::cli) fn follow(&self, found: &Found) -> Follow {
+        let _context = self.runtime.enter();
+        Follow::begin(&self.client, &self.namespace, &found.name)
+    }
+
+    /// The job and its trials as they stand; nothing is asked again that `follow` has heard.
+    pub(in crate::cli) fn view(&self, found: &Found, follow: Option<&Follow>) -> Result<JobView, Failure> {
+        // Asked for anew each time: that tells whether the cluster answers at all, and whether the job is still there.
         let job = self.job(&found.name)?;
-        let objects = self
-            .ask(Objects::of(&self.client, job))?
-            .with_context(|| format!("the API server gave job {} without a UID", found.name))?;
+        let objects = match follow.and_then(|follow| follow.objects(&job)) {
+            Some(objects) => objects,
+            None => self
+                .ask(Objects::of(&self.client, job))?
+                .with_context(|| format!("the API server gave job {} without a UID", found.name))?,
+        };
         objects.view(now()).map_err(|unreadable| self.cannot_show(&found.name, unreadable))
     }
 
