@@ -8,6 +8,7 @@ start_etcd() {
         --log-level warn --quota-backend-bytes 8589934592 --auto-compaction-mode periodic --auto-compaction-retention 5m
 }
 
+# `start_apiserver [FLAG...]`: with flags besides its own.
 start_apiserver() {
     local pki=$DIR/pki
     # Pods leave a lost node after 30 s instead of 300: a test waits for it.
@@ -23,7 +24,7 @@ start_apiserver() {
         --kubelet-preferred-address-types=InternalIP --allow-privileged=true \
         --default-not-ready-toleration-seconds=30 --default-unreachable-toleration-seconds=30 \
         --audit-policy-file="$HERE/manifests/audit-policy.yaml" --audit-log-path="$DIR/audit.log" \
-        --audit-log-maxsize=100000
+        --audit-log-maxsize=100000 "$@"
 }
 
 start_controller_manager() {

@@ -7,7 +7,7 @@ stop_apiserver() { daemon_stop control kube-apiserver KILL; }
 restore() { daemon_runs "$2" "$1" || "${@:3}"; }
 
 apiserver_back() {
-    restore kube-apiserver control start_apiserver
+    restore kube-apiserver control start_apiserver "$@"
     wait_until 60 "the start of the API server" api_ready
 }
 

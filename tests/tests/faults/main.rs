@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 use temper_tests::cluster::{Job, Operator, World};
 
@@ -76,6 +77,27 @@ fn a_restart_of_etcd_costs_nothing() {
     let _operator = restarted(&world, operator);
     all_complete(&world, "restarted", 4);
     ledger.each_once(4, 3);
+}
+
+#[test]
+fn an_api_server_without_image_volumes_gets_pods_without() {
+    let Some((world, _turn)) = world("volumes") else { return };
+    let restart = |flags: &[&str]| {
+        world.cluster().fault(&["stop-apiserver"]);
+        world.cluster().fault(&[&["start-apiserver"], flags].concat());
+    };
+    restart(&["--feature-gates=ImageVolume=false"]);
+    let operator = world.operator();
+    operator.says("the API server knows no image volumes");
+    world.apply(&Job::new("copied", SLOW).sized(2, 2));
+    all_complete(&world, "copied", 2);
+    let pods = world.pods("copied");
+    let initialised = |pod: &Pod| pod.spec.as_ref().is_some_and(|spec| spec.init_containers.is_some());
+    assert!(!pods.is_empty() && pods.iter().all(initialised), "{pods:#?}");
+    drop(operator);
+    restart(&[]);
+    let operator = world.operator();
+    operator.says("an image volume brings the agent into trial pods");
 }
 
 #[test]
