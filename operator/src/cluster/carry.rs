@@ -63,6 +63,9 @@ impl Tended {
 
     /// What is to be written of a trial as it stands now.
     pub(super) fn due(&mut self, index: TrialIndex) -> Option<Begin> {
+        let attempt = self.state().trials()[index.at()].attempts;
+        // An end that was seen twice and taken in once: it is not that of the attempt that is to begin.
+        self.ended.extract_if(index..=index, |_, (ended, _)| *ended != attempt).for_each(drop);
         let asked = match &self.state().trials()[index.at()].phase {
             Phase::Running { asked: None } => None,
             Phase::Running { asked: Some(asked) } => Some(*asked),

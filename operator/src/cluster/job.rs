@@ -142,6 +142,8 @@ pub(super) struct Tended {
     pub(super) report: Report,
     /// When it was last looked at what the status should say.
     pub(super) told: Option<Instant>,
+    /// When it was last looked for trials of which nothing more would be heard.
+    pub(super) looked_over: Instant,
     /// Something has happened that a decision has not seen.
     pub(super) is_undecided: bool,
 }
@@ -232,6 +234,7 @@ impl Tended {
         self.launch_again();
         self.end_what_does_not();
         self.ask_why_slow();
+        self.look_over();
         // After everything that puts a trial in line: nothing wakes the task for one that waits here.
         self.send_off();
         let is_over = self.is_over();
@@ -310,7 +313,8 @@ impl Tended {
             .map(|at| Instant::now() + Duration::from_millis(at.since(now())).max(Duration::from_millis(1)));
         // Looked at once in a while though nothing was heard: a watch may have missed something.
         let decision = wake.unwrap_or_else(|| Instant::now() + Duration::from_mins(5));
-        let others = status_due.into_iter().chain(self.slow.due()).chain([decision]);
+        let others =
+            status_due.into_iter().chain(self.slow.due()).chain(self.look_over_at()).chain([decision]);
         let due = launches.chain(self.deadlines.values().copied()).chain(others).min();
         tokio::select! {
             () = self.mailbox.arrived() => {}

@@ -7,8 +7,8 @@
 //! ```
 //! - `watch`, `mailbox`: what has changed of each job; `observe`: what that says, as observations
 //! - `job`: one job's task; `open`: how it begins; `take`: what it takes in; `turns`, `carry`, `begin`, `compact`: what was
-//!   decided, as requests; `effects`: those that are under way; `slow`: why a pod does not start; `report`, `pace`: its
-//!   status and events
+//!   decided, as requests; `effects`: those that are under way; `slow`: why a pod does not start; `lost`: trials of which
+//!   nothing more would be heard; `report`, `pace`: its status and events
 //! - `warm_start`: what a job learns from finished ones before it begins
 //! - `recall`: a job's state from its objects, when an operator takes it up
 //! - `names`, `trial`, `pod`, `delivery`, `status`, `ours`: what the objects and the requests look like; pure
@@ -29,6 +29,7 @@ mod http;
 mod job;
 mod leader;
 mod logs;
+mod lost;
 mod mailbox;
 mod metrics;
 mod names;

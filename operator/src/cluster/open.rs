@@ -1,6 +1,6 @@
 //! A job is taken up: everything of it is read, and what happened while nobody looked is found out.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams, runtime::events::EventType};
@@ -14,7 +14,7 @@ use super::{
     job::{Halt, Shared, Tended, Written, now},
     mailbox::Mailbox,
     names::JobKey,
-    observe::{PodEnd, PodView, Standing},
+    observe::PodView,
     pod, read, recall,
     report::Report,
     slow::Slow,
@@ -59,6 +59,7 @@ impl Tended {
             removing: Arc::new(Semaphore::new(compact::AT_ONCE as usize)),
             report,
             told: None,
+            looked_over: Instant::now(),
             is_undecided: true,
             shared,
             key,
@@ -147,30 +148,5 @@ impl Tended {
         self.take_changed_spec();
         self.workers = Workers::of(self.pods.values(), &self.written, self.state());
         self.find_lost_pods();
-    }
-
-    /// What happened to the pods of running trials while nobody looked.
-    fn find_lost_pods(&mut self) {
-        let running: Vec<TrialIndex> = self.state().running().collect();
-        for index in running {
-            let Some(pod) = self.written.get(&index).and_then(|written| written.spec.pod.clone()) else {
-                continue;
-            };
-            match self.pods.get(&pod.name).map(|pod| pod.standing.clone()) {
-                Some(Standing::Over(end)) => self.pod_ended(index, end),
-                Some(_) => self.expect_end_of(&pod.name),
-                // It was to be made next when the operator that decided so ended.
-                None if !self.is_reused() && !self.has_reported(index) => self.turns.begin(index),
-                None => {
-                    let end = PodEnd::Disrupted("its pod is gone".to_owned());
-                    self.pod_ended(index, end);
-                }
-            }
-        }
-    }
-
-    fn has_reported(&self, index: TrialIndex) -> bool {
-        let attempt = self.state().trial(index).map_or(0, |trial| trial.attempts);
-        attempt > 1 || self.state().trial(index).is_some_and(|trial| trial.reached.is_some())
     }
 }

@@ -103,5 +103,7 @@ impl Operator {
 impl Drop for Operator {
     fn drop(&mut self) {
         self.kill();
+        let stuck = self.log().contains("a trial was overlooked");
+        assert!(!stuck || thread::panicking(), "trials were stuck for a while:\n{}", self.log());
     }
 }

@@ -8,8 +8,8 @@ use std::{
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
-    Api, Client, Config,
-    api::{ListParams, Patch, PatchParams},
+    Api, Client, Config, ResourceExt as _,
+    api::{DeleteParams, ListParams, Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
     core::NamespaceResourceScope,
 };
@@ -253,6 +253,26 @@ impl World {
     /// Its pods.
     pub fn pods(&self, job: &str) -> Vec<Pod> {
         self.list(&ListParams::default().labels(&format!("temper.rs/job={job}")))
+    }
+
+    /// Ends a job's pods as the control plane does with those of a node that is gone: each is said to have failed, by
+    /// more than one change, and removed at once.
+    pub fn collect_garbage(&self, job: &str) {
+        let pods: Api<Pod> = self.api();
+        let failed = json!({"status": {"phase": "Failed", "conditions": [{
+            "type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC", "message": "its node is gone",
+        }]}});
+        let also = json!({"metadata": {"annotations": {"temper.test/seen": "again"}}});
+        let end = async |pod: Pod| {
+            let (name, params) = (pod.name_any(), PatchParams::default());
+            pods.patch_status(&name, &params, &Patch::Strategic(&failed)).await?;
+            pods.patch(&name, &params, &Patch::Merge(&also)).await?;
+            pods.delete(&name, &DeleteParams::default().grace_period(0)).await
+        };
+        let ended = futures::future::join_all(self.pods(job).into_iter().map(end));
+        for ended in self.runtime.block_on(ended) {
+            ended.unwrap_or_else(|error| panic!("{job}: {error}"));
+        }
     }
 
     /// What is kept of its trials that are no objects any more.

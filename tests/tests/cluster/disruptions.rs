@@ -1,6 +1,7 @@
 //! Pods that end by nobody's fault in the trial: it goes on in another, from its last checkpoint, and nothing is counted.
 
 use serde_json::{Value, json};
+use temper_crds::Trial;
 use temper_tests::cluster::{Job, TRAINER, World, condition};
 
 /// Runs one trial, ends its pod in the middle, and sees it go on.
@@ -51,6 +52,34 @@ fn a_trial_whose_pod_is_torn_away_goes_on_from_what_was_committed() {
     goes_on(&world, &json!({"uri": "s3://temper/runs", "secretName": "bucket"}), &json!({}), |pod| {
         world.kubectl(&["delete", "pod", pod, "--grace-period=0", "--force"]);
     });
+}
+
+#[test]
+fn trials_whose_pods_all_go_at_once_are_each_tried_again_at_once() {
+    let Some(world) = World::new("collected") else { return };
+    let _operator = world.operator();
+    let script = r#"echo "{\"epoch\": 1, \"loss\": 1}"; sleep 10; echo "{\"epoch\": 2, \"loss\": $PARAM_x}""#;
+    world.apply(&Job::new("collected", script).sized(12, 12));
+    let at_work = |attempt: u32| {
+        let is_at_work = |trial: &Trial| {
+            trial.spec.attempt == attempt
+                && trial.status.as_ref().is_some_and(|status| status.report.is_some())
+        };
+        world.until(
+            "at work",
+            || world.trials("collected").iter().filter(|trial| is_at_work(trial)).count(),
+            |at_work| *at_work == 12,
+        );
+    };
+    for attempt in 1..3 {
+        at_work(attempt);
+        world.collect_garbage("collected");
+    }
+    let status = world.completes("collected");
+    assert_eq!((status.trials.completed, status.trials.failed), (12, 0));
+    assert!(
+        world.trials("collected").iter().all(|trial| (trial.spec.attempt, trial.spec.failures) == (3, 0))
+    );
 }
 
 #[test]
