@@ -181,8 +181,14 @@ impl Tended {
             (Stage::Trial, refused) if refused.is_stale() => {
                 Err(Halt::Stale(format!("trial {index}: {refused}")))
             }
+            // That of a Trial that had this name before and was deleted, and it is on its way. The next has another name.
+            (Stage::Pod, refused) if refused.says_already_there() && !self.is_reused() => {
+                let ending = Ending::Disrupted { message: refused.to_string() };
+                self.observe(Observation::Ended { trial: index, attempt: intended.attempt, ending });
+                Ok(())
+            }
             (Stage::Pod, refused)
-                if matches!(refused.code(), Some(400 | 409 | 422) | None) && !refused.is_by_admission() =>
+                if matches!(refused.code(), Some(400 | 422) | None) && !refused.is_by_admission() =>
             {
                 let message = format!("the API server does not take the pod: {refused}");
                 let (reason, retryable) = ("CannotStart".to_owned(), false);
@@ -218,8 +224,7 @@ impl Tended {
             self.observe(Observation::Ended { trial: index, attempt, ending });
             return;
         }
-        let patience = Duration::from_secs(self.job.trial.template.grace_seconds()) + PATIENCE;
-        self.deadlines.insert(index, Instant::now() + patience);
+        self.expect_end(index);
         if self.is_reused() {
             return;
         }
@@ -234,6 +239,12 @@ impl Tended {
             }
             _ => {}
         }
+    }
+
+    /// The pod of a trial was asked to end it, and is given so long.
+    pub(super) fn expect_end(&mut self, index: TrialIndex) {
+        let patience = Duration::from_secs(self.job.trial.template.grace_seconds()) + PATIENCE;
+        self.deadlines.insert(index, Instant::now() + patience);
     }
 
     /// Deletes the pods that were asked to end and did not, gives up those that were deleted and are still there, and

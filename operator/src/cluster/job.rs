@@ -64,7 +64,7 @@ pub(super) struct Shared {
 /// Why a job's task does not go on as it is.
 #[derive(Debug)]
 pub(super) enum Halt {
-    /// The job is gone, or going.
+    /// The job is gone, or going, as far as this can be told from one thing of it that is.
     Gone,
     /// Somebody else has changed what is ours: everything is read afresh.
     Stale(String),

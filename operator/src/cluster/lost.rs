@@ -21,6 +21,9 @@ impl Tended {
         let running: Vec<TrialIndex> = self.state().running().collect();
         for index in running {
             self.find_pod(index);
+            if self.is_asked(index) && self.is_told(index) {
+                self.expect_end(index);
+            }
         }
     }
 
@@ -30,9 +33,16 @@ impl Tended {
             Some(Standing::Over(end)) => self.pod_ended(index, end),
             Some(_) => self.expect_end_of(&pod.name),
             // It was to be made next when the operator that decided so ended.
-            None if !self.is_reused() && !self.has_reported(index) => self.turns.begin(index),
+            None if !self.is_reused() && !self.has_reported(index) && !self.is_asked(index) => {
+                self.turns.begin(index);
+            }
             None => self.pod_ended(index, PodEnd::Disrupted("its pod is gone".to_owned())),
         }
+    }
+
+    /// Whether its pod is to end it.
+    fn is_asked(&self, index: TrialIndex) -> bool {
+        matches!(self.state().trials()[index.at()].phase, Phase::Running { asked: Some(_) })
     }
 
     fn has_reported(&self, index: TrialIndex) -> bool {

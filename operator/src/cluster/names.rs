@@ -91,9 +91,9 @@ impl JobKey {
         ])
     }
 
-    /// What the job's pods are found by.
+    /// What the job's pods are found by, and those of others that had its name.
     pub(super) fn selector(&self) -> String {
-        format!("{JOB_UID}={}", self.uid)
+        format!("{MANAGED_BY}={TEMPER},{JOB}={}", self.name)
     }
 
     /// Makes an object go when the job goes.

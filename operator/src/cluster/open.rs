@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, api::ListParams, runtime::events::EventType};
+use kube::{Api, ResourceExt as _, api::ListParams, runtime::events::EventType};
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{Trial, TrialHistory, TuningJob, job::Job};
 use tokio::sync::Semaphore;
@@ -13,8 +13,8 @@ use super::{
     effects::Effects,
     job::{Halt, Shared, Tended, Written, now},
     mailbox::Mailbox,
-    names::JobKey,
-    observe::PodView,
+    names::{JOB_UID, JobKey},
+    observe::{PodView, Role},
     pod, read, recall,
     report::Report,
     slow::Slow,
@@ -119,8 +119,16 @@ impl Tended {
         }
         let (trials, histories) = read::owned(&self.key, trials, histories);
         self.chunks = histories.last().map_or(0, |history| history.spec.chunk + 1);
-        for pod in pods.iter().filter_map(PodView::of) {
-            self.keep_pod(pod);
+        for pod in pods {
+            let Some(view) = PodView::of(pod) else { continue };
+            match (pod.labels().get(JOB_UID), view.role) {
+                (Some(uid), _) if *uid == self.key.uid => drop(self.keep_pod(view)),
+                // Somebody took its label away, and so hid it from the watch: it would wait for ever.
+                (None, Role::Worker(number)) if view.name == self.key.worker(number) => {
+                    self.delete_pod(&view);
+                }
+                _ => {}
+            }
         }
 
         let recorded = recall::recorded(&trials, &histories, &self.state().rules().objectives);

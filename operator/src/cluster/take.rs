@@ -122,6 +122,14 @@ impl Tended {
             None => self.forget_pod(name),
         };
         let Some(role) = pod.as_ref().or(before.as_ref()).map(|pod| pod.role) else { return };
+        // Nobody was seen to delete it: somebody may only have taken its labels away, and it would run on unseen.
+        if pod.is_none()
+            && let Some(before) = &before
+            && before.leaving.is_none()
+            && !matches!(before.standing, Standing::Over(_))
+        {
+            self.delete_pod(before);
+        }
         let end = match pod.map(|pod| pod.standing) {
             Some(Standing::Over(end)) => end,
             Some(_) => {

@@ -99,7 +99,7 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
         };
         match next {
             Ok(()) => {}
-            Err(Halt::Gone | Halt::NotLeader) => return,
+            Err(Halt::NotLeader) => return,
             Err(Halt::Broken(defect)) => {
                 tracing::error!(
                     namespace = key.namespace,
@@ -112,8 +112,10 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
                     return;
                 }
             }
-            Err(Halt::Stale(why)) => {
-                tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
+            Err(halt @ (Halt::Stale(_) | Halt::Gone)) => {
+                if let Halt::Stale(why) = halt {
+                    tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
+                }
                 // Were two operators to do this against each other, they would not do it in step.
                 sleep(Duration::from_secs(1).mul_f64(jitter())).await;
                 let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);

@@ -54,6 +54,11 @@ impl Refused {
         }
     }
 
+    /// Something else has the name of what was to be made.
+    pub(super) fn says_already_there(&self) -> bool {
+        matches!(self, Self::Answered(status) if status.reason == "AlreadyExists")
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }

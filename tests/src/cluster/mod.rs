@@ -11,6 +11,7 @@ mod ledger;
 mod machine;
 mod operator;
 mod plugin;
+mod turmoil;
 mod world;
 
 pub use self::{

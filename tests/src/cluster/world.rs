@@ -8,7 +8,7 @@ use std::{
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
-    Api, Client, Config, ResourceExt as _,
+    Api, Client, Config, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
     core::NamespaceResourceScope,
@@ -273,6 +273,15 @@ impl World {
         for ended in self.runtime.block_on(ended) {
             ended.unwrap_or_else(|error| panic!("{job}: {error}"));
         }
+    }
+
+    /// Names of its pods that are not over.
+    pub fn working(&self, job: &str) -> Vec<String> {
+        let is_over = |pod: &Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            matches!(phase, Some("Succeeded" | "Failed"))
+        };
+        self.pods(job).iter().filter(|pod| !is_over(pod)).map(ResourceExt::name_any).collect()
     }
 
     /// What is kept of its trials that are no objects any more.

@@ -18,3 +18,4 @@ mod reuse;
 mod runs;
 mod schedulers;
 mod traces;
+mod turmoil;

@@ -111,6 +111,28 @@ fn it_stops_and_pauses_as_the_trial_says() {
 
 #[test]
 #[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+fn a_trial_that_is_to_end_before_it_has_begun_never_begins_and_says_how_it_ended() {
+    for (desired, state) in [("Stop", ReportState::Stopped), ("Pause", ReportState::Paused)] {
+        for is_made_first in [true, false] {
+            let world = World::new();
+            let make = || world.make(0, &json!({"desired": desired}));
+            if is_made_first {
+                make();
+            }
+            let mut pod = world.start(&world.orders("echo begun"));
+            if !is_made_first {
+                thread::sleep(Duration::from_secs(1));
+                make();
+            }
+            assert_eq!(pod.wait(), 0);
+            assert_eq!(world.report(0).unwrap().state, state);
+            assert!(!pod.log().contains(&"begun".to_owned()), "{:?}", pod.log());
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
 fn a_pod_that_is_to_end_saves_and_is_resumed_by_another() {
     let world = World::new();
     world.make(0, &json!({}));

@@ -86,7 +86,7 @@ impl Wire {
         let mut version = found.metadata.resource_version.unwrap_or_default();
         trouble.over();
         self.shared.session().synced(found.items, Instant::now(), Timestamp::now());
-        self.wake();
+        self.taken_in();
         loop {
             let events = in_time(REQUEST, self.api.watch(&watch, &version)).await?;
             let mut events = std::pin::pin!(events);
@@ -107,7 +107,7 @@ impl Wire {
                     WatchEvent::Error(status) => return Err(Error::Api(status)),
                 };
                 version = newer.unwrap_or(version);
-                self.wake();
+                self.taken_in();
             }
         }
     }
@@ -158,6 +158,15 @@ impl Wire {
             Ok(_) => Ok(()),
             Err(error) => Err(classify(&error, name)),
         }
+    }
+
+    /// What was read may be news for the agent. It may be something to write too, without the agent's doing: of a trial
+    /// that is to end before it has begun.
+    fn taken_in(&self) {
+        if self.shared.session().due().is_some() {
+            self.shared.told.notify_one();
+        }
+        self.wake();
     }
 
     /// Wakes the agent if there is news for it.
