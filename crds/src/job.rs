@@ -159,6 +159,11 @@ impl Template {
         own.map_or(Self::DEFAULT_GRACE_SECONDS, |seconds| u64::try_from(seconds).unwrap_or(0))
     }
 
+    /// Whether other containers run beside the training one that nobody but their pod ends.
+    pub fn has_sidecars(&self) -> bool {
+        self.pod.spec.as_ref().is_some_and(|spec| spec.containers.len() > 1)
+    }
+
     /// What it runs: command followed by args, at least one word, as written (`$(PARAM_x)` not yet replaced).
     pub fn command(&self) -> Vec<String> {
         let parts = [&self.container.command, &self.container.args];

@@ -296,13 +296,7 @@ impl Tended {
         if self.is_reused() {
             return;
         }
-        let pod = written.and_then(|written| written.spec.pod).and_then(|pod| self.forget_pod(&pod.name));
-        // Other containers of the pod go on though the training one has ended.
-        let has_sidecars =
-            self.job.trial.template.pod().spec.as_ref().is_some_and(|spec| spec.containers.len() > 1);
-        if let Some(pod) = pod.filter(|pod| has_sidecars && !matches!(pod.standing, Standing::Over(_))) {
-            self.delete_pod(&pod);
-        }
+        written.and_then(|written| written.spec.pod).and_then(|pod| self.forget_pod(&pod.name));
     }
 
     /// Workers go when there is nothing more to do.

@@ -98,6 +98,28 @@ impl Tended {
         );
     }
 
+    /// An attempt is over, and its pod with it: other containers of it would go on, and hold its part of the node.
+    pub(super) fn end_sidecars(&mut self, index: TrialIndex, attempt: u32) {
+        if self.is_reused() || !self.job.trial.template.has_sidecars() {
+            return;
+        }
+        let pod = self.pods.get(&self.key.pod(index, attempt)).filter(|pod| pod.may_be_ended());
+        if let Some(pod) = pod.cloned() {
+            self.delete_pod(&pod);
+        }
+    }
+
+    /// The same for pods whose attempts were over before this operator looked.
+    pub(super) fn end_left_over(&mut self) {
+        let has_sidecars = !self.is_reused() && self.job.trial.template.has_sidecars();
+        let is_left = |pod: &&PodView| {
+            let is_past = has_sidecars && self.runs_in(pod.role, &pod.name).is_none();
+            pod.may_be_ended() && (pod.is_left_over || is_past)
+        };
+        let left: Vec<PodView> = self.pods.values().filter(is_left).cloned().collect();
+        left.iter().for_each(|pod| self.delete_pod(pod));
+    }
+
     /// Concludes from what is done.
     pub(super) fn take_done(&mut self, done: Done) -> Result<(), Halt> {
         match done {

@@ -9,7 +9,8 @@ use std::{
 };
 
 /// Shared by whoever writes. Every write asks it; when the lease has not been renewed in time nothing is written any
-/// more, whether or not somebody else has taken it by then.
+/// more, whether or not somebody else has taken it by then. That is for good: whoever was refused a write has given up
+/// what it was for.
 #[derive(Clone, Debug)]
 pub(super) struct Fence {
     began: Instant,
@@ -23,10 +24,20 @@ impl Fence {
         Self { began: Instant::now(), until: Arc::new(AtomicU64::new(0)) }
     }
 
-    /// The lease was renewed; the request to do so was sent at `asked`, which is when its time began to run.
+    /// The lease was taken; the request to do so was sent at `asked`, which is when its time began to run.
     pub(super) fn open_until(&self, asked: Instant, lasts: Duration) {
-        let until = (asked + lasts).saturating_duration_since(self.began).as_millis() as u64;
-        self.until.store(until, Ordering::SeqCst);
+        self.until.store(self.end(asked, lasts), Ordering::SeqCst);
+    }
+
+    /// The lease was renewed; false, and it stays closed, where it had run out before.
+    pub(super) fn extend(&self, asked: Instant, lasts: Duration) -> bool {
+        let until = self.end(asked, lasts);
+        let is_held = |held: u64| (held != 0).then_some(until);
+        self.is_open() && self.until.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_held).is_ok()
+    }
+
+    fn end(&self, asked: Instant, lasts: Duration) -> u64 {
+        (asked + lasts).saturating_duration_since(self.began).as_millis() as u64
     }
 
     pub(super) fn close(&self) {
@@ -34,7 +45,14 @@ impl Fence {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        (self.began.elapsed().as_millis() as u64) < self.until.load(Ordering::SeqCst)
+        let until = self.until.load(Ordering::SeqCst);
+        if (self.began.elapsed().as_millis() as u64) < until {
+            return true;
+        }
+        // Whoever sees it run out closes it, so that no renewal opens it again; unless it was renewed just now.
+        until != 0
+            && self.until.compare_exchange(until, 0, Ordering::SeqCst, Ordering::SeqCst).is_err()
+            && self.is_open()
     }
 }
 
@@ -52,6 +70,17 @@ mod tests {
         assert!(!fence.is_open());
         let slow_answer = Instant::now().checked_sub(Duration::from_millis(20)).unwrap();
         fence.open_until(slow_answer, Duration::from_millis(10));
+        assert!(!fence.is_open());
+    }
+
+    #[test]
+    fn once_it_ran_out_no_renewal_opens_it() {
+        let fence = Fence::new();
+        let (now, minute) = (Instant::now(), Duration::from_mins(1));
+        fence.open_until(now, minute);
+        assert!(fence.extend(now, minute) && fence.is_open(), "renewed in time");
+        fence.open_until(now, Duration::ZERO);
+        assert!(!fence.extend(Instant::now(), minute), "whether or not somebody was refused meanwhile");
         assert!(!fence.is_open());
     }
 }

@@ -181,10 +181,11 @@ impl Tended {
     }
 
     pub(super) fn observe(&mut self, observation: Observation) {
-        if let Observation::Ended { trial, .. } = &observation {
+        if let Observation::Ended { trial, attempt, .. } = &observation {
             self.launches.remove(trial);
             self.deadlines.remove(trial);
             self.workers.free(*trial);
+            self.end_sidecars(*trial, *attempt);
         }
         self.is_undecided = true;
         let at = now();

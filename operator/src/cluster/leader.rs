@@ -14,15 +14,17 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::fence::Fence;
 
 /// How long a lease lasts that is not renewed.
 const LASTS: Duration = Duration::from_secs(15);
-/// Before that nothing is written any more: a request on its way may still take this long.
-const MARGIN: Duration = Duration::from_secs(3);
+/// For how much of that requests are made: one that is on its way may still take the rest.
+const HELD: Duration = Duration::from_secs(12);
 const RENEWED_EVERY: Duration = Duration::from_secs(3);
+/// A request to renew that is not answered by then is made again.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(4);
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 
 /// Who wants to lead.
@@ -51,12 +53,12 @@ impl Candidate {
         let mut told = false;
         loop {
             match self.take().await {
-                Ok(true) => return,
-                Ok(false) if !told => {
+                Ok(Some(asked)) => return self.fence.open_until(asked, HELD),
+                Ok(None) if !told => {
                     told = true;
                     tracing::info!(lease = self.name, "another operator leads; standing by");
                 }
-                Ok(false) => {}
+                Ok(None) => {}
                 Err(error) => tracing::warn!(%error, lease = self.name, "cannot look at the lease"),
             }
             sleep(LOOKED_AT_EVERY).await;
@@ -67,9 +69,11 @@ impl Candidate {
     pub(super) async fn hold(&mut self) {
         loop {
             sleep(RENEWED_EVERY).await;
-            match self.take().await {
-                Ok(true) => {}
-                Ok(false) => return,
+            let renewed = timeout(ANSWERED_WITHIN, self.take()).await;
+            match renewed.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into()))) {
+                // It may have run out meanwhile, and jobs have been given up: they are taken up again from the beginning.
+                Ok(Some(asked)) if self.fence.extend(asked, HELD) => {}
+                Ok(_) => return,
                 // It may still be renewed in time; until then the fence decides.
                 Err(error) => tracing::warn!(%error, lease = self.name, "cannot renew the lease"),
             }
@@ -93,8 +97,8 @@ impl Candidate {
         let _ = self.leases.replace(&self.name, &PostParams::default(), &lease).await;
     }
 
-    /// Takes or renews the lease if it is free, run out, or our own; whether it is ours now.
-    async fn take(&mut self) -> kube::Result<bool> {
+    /// Takes or renews the lease if it is free, run out, or our own; since when it runs where it is ours now.
+    async fn take(&mut self) -> kube::Result<Option<Instant>> {
         let asked = Instant::now();
         let params = PostParams::default();
         let found = self.leases.get_opt(&self.name).await?;
@@ -104,15 +108,12 @@ impl Candidate {
                 let renewed = self.lease(Some(lease));
                 self.leases.replace(&self.name, &params, &renewed).await
             }
-            Some(_) => return Ok(false),
+            Some(_) => return Ok(None),
         };
         match written {
-            Ok(_) => {
-                self.fence.open_until(asked, LASTS.saturating_sub(MARGIN));
-                Ok(true)
-            }
+            Ok(_) => Ok(Some(asked)),
             // Somebody else was quicker.
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
             Err(error) => Err(error),
         }
     }

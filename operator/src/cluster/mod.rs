@@ -14,12 +14,14 @@
 //! - `names`, `trial`, `pod`, `delivery`, `status`, `ours`: what the objects and the requests look like; pure
 //! - `runtimes`: which way the agent gets into a pod
 //! - `leader`, `fence`, `writer`: one operator writes, and does so until it is answered
+//! - `clock`: whose times are compared
 //! - `read`, `follow`, `logs`: what the objects say to whoever looks at a job
 //! - [`traces`]: spans of its work, sent to a collector
 //! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
 
 mod begin;
 mod carry;
+mod clock;
 mod compact;
 mod delivery;
 mod effects;

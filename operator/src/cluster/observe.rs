@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, EnvVar, Pod};
 use kube::ResourceExt;
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::trial::{ReportState, TrialReport};
-use temper_runner::agent::protocol::FailureReason;
+use temper_runner::agent::protocol::{FailureReason, POD_ORDERS};
 
 use super::names::{INDEX, WORKER};
 use crate::plan::{self, Ending, Objective, Observation};
@@ -80,6 +80,8 @@ pub(super) struct PodView {
     /// The trial it is for, or the number of a worker.
     pub(super) role: Role,
     pub(super) standing: Standing,
+    /// Its training container has ended, and others of it go on: with them it keeps what it has of its node.
+    pub(super) is_left_over: bool,
     /// Being deleted: for so long it may still run.
     pub(super) leaving: Option<Duration>,
 }
@@ -132,16 +134,26 @@ impl PodView {
             (None, Some(index)) => Role::Attempt(TrialIndex(index)),
             (None, None) => return None,
         };
+        let standing = standing(pod);
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        // What stands among the init containers, the kubelet ends with those that do not.
+        let has_others = pod.spec.as_ref().is_some_and(|spec| spec.containers.len() > 1);
         Some(Self {
             name: pod.name_any(),
             uid: pod.uid()?,
             role,
-            standing: standing(pod),
+            is_left_over: has_others && matches!(standing, Standing::Over(_)) && phase == Some("Running"),
+            standing,
             leaving: pod.metadata.deletion_timestamp.as_ref().map(|_| {
                 let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
                 Duration::from_secs(grace.unsigned_abs())
             }),
         })
+    }
+
+    /// Whether containers of it still run and nobody has asked them to end.
+    pub(super) fn may_be_ended(&self) -> bool {
+        self.leaving.is_none() && (self.is_left_over || !matches!(self.standing, Standing::Over(_)))
     }
 }
 
@@ -154,7 +166,11 @@ fn standing(pod: &Pod) -> Standing {
     match status.phase.as_deref() {
         Some("Succeeded") => Standing::Over(PodEnd::Succeeded),
         Some("Failed") => Standing::Over(end(pod, containers())),
-        Some("Running") => Standing::Running,
+        // With other containers in it a pod runs on without the one that trains.
+        Some("Running") => match training_ended(pod) {
+            Some(training) => Standing::Over(end(pod, std::iter::once(training))),
+            None => Standing::Running,
+        },
         _ => {
             let unschedulable = status
                 .conditions
@@ -179,6 +195,18 @@ fn standing(pod: &Pod) -> Standing {
             Standing::Waiting { trouble }
         }
     }
+}
+
+/// The status of the training container, where it has ended for good: the one that has the agent's orders.
+fn training_ended(pod: &Pod) -> Option<ContainerStatus> {
+    let has_orders = |variable: &EnvVar| variable.name == POD_ORDERS;
+    let containers = &pod.spec.as_ref()?.containers;
+    let training = containers.iter().find(|container| container.env.iter().flatten().any(has_orders))?;
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let status = statuses.iter().find(|status| status.name == training.name)?;
+    // A container may have a restart policy of its own, by which it is started again.
+    let is_final = training.restart_policy.as_ref().is_none_or(|policy| policy == "Never");
+    (is_final && status.state.as_ref()?.terminated.is_some()).then(|| status.clone())
 }
 
 fn end(pod: &Pod, containers: impl Iterator<Item = ContainerStatus>) -> PodEnd {
@@ -225,6 +253,9 @@ fn end(pod: &Pod, containers: impl Iterator<Item = ContainerStatus>) -> PodEnd {
             format!("container {} ended with exit code {} ({reason}){said}", container.name, ended.exit_code)
         };
         return PodEnd::Failed { reason, message };
+    }
+    if status.phase.as_deref() == Some("Running") {
+        return PodEnd::Succeeded;
     }
     PodEnd::Failed { reason: "PodFailed".to_owned(), message: "the pod failed without saying why".to_owned() }
 }

@@ -156,5 +156,6 @@ impl Tended {
         self.take_changed_spec();
         self.workers = Workers::of(self.pods.values(), &self.written, self.state());
         self.find_lost_pods();
+        self.end_left_over();
     }
 }

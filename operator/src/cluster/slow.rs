@@ -152,7 +152,7 @@ mod tests {
 
     fn pod(name: &str, standing: Standing) -> PodView {
         let role = Role::Worker(0);
-        PodView { name: name.to_owned(), uid: format!("uid-of-{name}"), role, standing, leaving: None }
+        PodView { name: name.to_owned(), uid: format!("uid-of-{name}"), role, standing, is_left_over: false, leaving: None }
     }
 
     const WAITS: Standing = Standing::Waiting { trouble: None };

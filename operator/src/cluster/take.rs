@@ -130,6 +130,9 @@ impl Tended {
         {
             self.delete_pod(before);
         }
+        if let Some(left) = pod.as_ref().filter(|pod| pod.is_left_over && pod.leaving.is_none()) {
+            self.delete_pod(left);
+        }
         let end = match pod.map(|pod| pod.standing) {
             Some(Standing::Over(end)) => end,
             Some(_) => {
@@ -150,7 +153,7 @@ impl Tended {
 
     /// The trial whose latest attempt a pod runs. What a trial's object names before the next attempt is written is the
     /// pod of the one before.
-    fn runs_in(&self, role: Role, pod: &str) -> Option<TrialIndex> {
+    pub(super) fn runs_in(&self, role: Role, pod: &str) -> Option<TrialIndex> {
         let is_named = |index: &TrialIndex| {
             let named = self.written.get(index).and_then(|written| written.spec.pod.as_ref());
             self.has_begun(*index) && named.is_some_and(|named| named.name == pod)

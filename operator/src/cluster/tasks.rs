@@ -16,6 +16,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 use tracing::Instrument as _;
 
 use super::{
+    clock,
     job::{Halt, Shared, Tended, now},
     mailbox::{Mailbox, Mailboxes},
     names::JobKey,
@@ -25,7 +26,10 @@ use super::{
     watch::{self, Namespaces, Seen},
     writer::jitter,
 };
-use crate::spans;
+use crate::{plan::Millis, spans};
+
+/// A job whose time is up and that could not be deleted is looked at again after so long.
+const LOOKED_AT_AGAIN: Duration = Duration::from_mins(1);
 
 /// Tends every job there is and will be. Does not return.
 pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
@@ -83,6 +87,7 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
 /// One job, from its first sight until it is gone.
 async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut object: Box<TuningJob>) {
     shared.metrics.queued(-1);
+    let mut pause = Pause::default();
     loop {
         if let Some(newer) = mailbox.take_job() {
             object = newer;
@@ -90,6 +95,7 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
         if object.metadata.deletion_timestamp.is_some() {
             return;
         }
+        pause.begins();
         let next = match validation::parse_object(&object) {
             Err(errors) => {
                 let message = errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
@@ -97,42 +103,89 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
             }
             Ok(job) => Box::pin(tend_valid(&shared, &key, &mailbox, &mut object, job)).await,
         };
-        match next {
-            Ok(()) => {}
-            Err(Halt::NotLeader) => return,
+        let next = match next {
             Err(Halt::Broken(defect)) => {
-                tracing::error!(
-                    namespace = key.namespace,
-                    job = key.name,
-                    defect,
-                    "a defect of the operator"
-                );
+                let (namespace, job) = (&key.namespace, &key.name);
+                tracing::error!(namespace, job, defect, "a defect of the operator");
                 let message = format!("a defect of the operator keeps it from deciding: {defect}");
-                if refuse(&shared, &key, &object, "Defect", message).await.is_err() {
-                    return;
-                }
+                refuse(&shared, &key, &object, "Defect", message).await
             }
-            Err(halt @ (Halt::Stale(_) | Halt::Gone)) => {
-                if let Halt::Stale(why) = halt {
-                    tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
-                }
-                // Were two operators to do this against each other, they would not do it in step.
-                sleep(Duration::from_secs(1).mul_f64(jitter())).await;
-                let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
-                match shared.writer.until_answered("get", "tuningjobs", || jobs.get_opt(&key.name)).await {
-                    Ok(Some(newer)) if newer.metadata.uid.as_deref() == Some(&key.uid) => {
-                        object = Box::new(newer);
-                    }
-                    Ok(_) | Err(_) => return,
-                }
-                continue;
+            next => next,
+        };
+        if let Err(halt) = next {
+            match read_again(&shared, &key, halt, &mut pause).await {
+                Some(newer) => object = newer,
+                None => return,
             }
+            continue;
         }
         // It is over, or wrong: until somebody changes it, or its time is up.
         object = match wait(&shared, &key, &mailbox, object).await {
             Some(changed) => changed,
             None => return,
         };
+    }
+}
+
+/// The job as it is now, after a while; `None` when it is gone, or another operator's.
+///
+/// Whatever else the API server says is tried again, for ever: one that has just started may deny what it will allow a
+/// moment later, and nobody would take the job up after this.
+async fn read_again(
+    shared: &Shared,
+    key: &JobKey,
+    mut halt: Halt,
+    pause: &mut Pause,
+) -> Option<Box<TuningJob>> {
+    let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
+    loop {
+        match halt {
+            Halt::NotLeader => return None,
+            Halt::Gone => {}
+            Halt::Stale(why) | Halt::Broken(why) => {
+                tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
+            }
+        }
+        sleep(pause.next()).await;
+        match shared.writer.until_answered("get", "tuningjobs", || jobs.get_opt(&key.name)).await {
+            Ok(found) => {
+                return found.filter(|job| job.metadata.uid.as_deref() == Some(&key.uid)).map(Box::new);
+            }
+            Err(refused) => halt = refused.into(),
+        }
+    }
+}
+
+/// How long to wait before a job is read afresh: longer each time, unless it went well for a while in between.
+struct Pause {
+    began: Instant,
+    next: Duration,
+}
+
+impl Pause {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+    /// After so long it went well.
+    const WELL: Duration = Duration::from_mins(1);
+
+    fn begins(&mut self) {
+        self.began = Instant::now();
+    }
+
+    fn next(&mut self) -> Duration {
+        if self.began.elapsed() >= Self::WELL {
+            self.next = Self::SHORTEST;
+        }
+        let now = self.next;
+        self.next = (now * 2).min(Self::LONGEST);
+        // Were two operators to do this against each other, they would not do it in step.
+        now.mul_f64(jitter())
+    }
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self { began: Instant::now(), next: Self::SHORTEST }
     }
 }
 
@@ -193,8 +246,9 @@ async fn wait(
     mut object: Box<TuningJob>,
 ) -> Option<Box<TuningJob>> {
     let generation = object.metadata.generation;
+    let mut again = None;
     loop {
-        let due = expires_in(&object);
+        let due = again.take().or_else(|| expires_in(&object, now()));
         let expired = async {
             match due {
                 Some(due) => sleep(due).await,
@@ -203,17 +257,10 @@ async fn wait(
         };
         tokio::select! {
             () = mailbox.arrived() => {}
-            () = expired => {
-                let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
-                let params = ours::only(&key.uid, DeleteParams::background());
-                tracing::info!(namespace = key.namespace, job = key.name, "its ttlSecondsAfterFinished is over");
-                // Whatever the answer, this was its end: gone already, or another of its name.
-                let _ = shared
-                    .writer
-                    .until_answered("delete", "tuningjobs", || jobs.delete(&key.name, &params))
-                    .await;
-                return None;
-            }
+            () = expired => match expire(shared, key, &object).await {
+                None => return None,
+                later => again = later,
+            },
         }
         if let Some(newer) = mailbox.take_job() {
             if newer.metadata.deletion_timestamp.is_some() {
@@ -228,8 +275,34 @@ async fn wait(
     }
 }
 
-fn expires_in(object: &TuningJob) -> Option<Duration> {
+/// Deletes a job whose time is up; when to look again where it is not, or where that was refused.
+async fn expire(shared: &Shared, key: &JobKey, object: &TuningJob) -> Option<Duration> {
+    // The operator that wrote when the job ended may have had another clock than this one.
+    let Some(clock) = clock::of_server(&shared.client).await else { return Some(LOOKED_AT_AGAIN) };
+    let left = expires_in(object, clock)?;
+    if !left.is_zero() {
+        let (namespace, job) = (&key.namespace, &key.name);
+        tracing::info!(namespace, job, "its ttlSecondsAfterFinished is not over by the API server's clock");
+        return Some(left);
+    }
+    let jobs: Api<TuningJob> = Api::namespaced(shared.client.clone(), &key.namespace);
+    let params = ours::only(&key.uid, DeleteParams::background());
+    tracing::info!(namespace = key.namespace, job = key.name, "its ttlSecondsAfterFinished is over");
+    let deleted =
+        shared.writer.until_answered("delete", "tuningjobs", || jobs.delete(&key.name, &params)).await;
+    match deleted {
+        Err(refused) if !refused.is_stale() => {
+            let (namespace, job) = (&key.namespace, &key.name);
+            tracing::warn!(namespace, job, %refused, "a job whose time is up could not be deleted");
+            Some(LOOKED_AT_AGAIN)
+        }
+        // Gone already, or another of its name.
+        _ => None,
+    }
+}
+
+fn expires_in(object: &TuningJob, now: Millis) -> Option<Duration> {
     let ttl = u64::from(object.spec.ttl_seconds_after_finished?) * 1_000;
     let ended = object.status.as_ref()?.completion_time.as_ref().map(trial::millis)?;
-    Some(Duration::from_millis((ended.0 + ttl).saturating_sub(now().0)))
+    Some(Duration::from_millis((ended.0 + ttl).saturating_sub(now.0)))
 }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::ResourceExt;
+use serde_json::json;
 use temper_advisor::TrialIndex;
 use temper_crds::{job::Job, validation};
 use temper_runner::agent::protocol::{POD_ORDERS, PodOrders};
@@ -9,6 +10,7 @@ use temper_runner::agent::protocol::{POD_ORDERS, PodOrders};
 use super::{
     delivery::Delivery,
     names::JobKey,
+    observe::{PodEnd, PodView, Standing},
     pod::{AgentImage, Purpose, pod},
 };
 
@@ -144,4 +146,41 @@ fn a_pod_belongs_to_its_trial_and_a_worker_to_its_job() {
         pod(&key(), &job(), &[], &agent(), Delivery::ImageVolume, &Purpose::Worker { number: 4 }).unwrap();
     assert_eq!(worker.owner_references()[0].kind, "TuningJob");
     assert_eq!(worker.labels()["temper.rs/worker"], "4");
+}
+
+/// The pod of a trial as its node tells of it: its phase, and of each container whether it ended, and how.
+fn standing(phase: &str, containers: &[(&str, Option<i32>)]) -> PodView {
+    let statuses: Vec<serde_json::Value> = containers
+        .iter()
+        .map(|(name, ended)| {
+            let state = match ended {
+                Some(code) => json!({"terminated": {"exitCode": code, "reason": "Error"}}),
+                None => json!({"running": {}}),
+            };
+            json!({"name": name, "state": state, "ready": false, "restartCount": 0, "image": "", "imageID": ""})
+        })
+        .collect();
+    let mut made = trial_pod();
+    made.metadata.uid = Some("p-uid".to_owned());
+    made.status = serde_json::from_value(json!({"phase": phase, "containerStatuses": statuses})).unwrap();
+    PodView::of(&made).unwrap()
+}
+
+#[test]
+fn a_pod_is_over_when_its_training_container_is_though_others_go_on() {
+    let runs = standing("Running", &[("proxy", None), ("trial", None)]);
+    assert_eq!((&runs.standing, runs.is_left_over), (&Standing::Running, false));
+    let only_the_other = standing("Running", &[("proxy", Some(1)), ("trial", None)]);
+    assert_eq!(only_the_other.standing, Standing::Running);
+
+    let well = standing("Running", &[("proxy", None), ("trial", Some(0))]);
+    assert_eq!((&well.standing, well.is_left_over), (&Standing::Over(PodEnd::Succeeded), true));
+    assert!(well.may_be_ended());
+    let killed = standing("Running", &[("proxy", None), ("trial", Some(137))]);
+    let Standing::Over(PodEnd::Failed { message, .. }) = &killed.standing else { panic!("{killed:?}") };
+    assert!(message.contains("container trial ended with exit code 137"), "{message}");
+
+    let whole = standing("Failed", &[("proxy", Some(0)), ("trial", Some(137))]);
+    assert!(matches!(whole.standing, Standing::Over(PodEnd::Failed { .. })));
+    assert!(!whole.is_left_over && !whole.may_be_ended(), "there is nothing to end");
 }

@@ -100,7 +100,7 @@ def middle(times):
     return (last - first) / (times[last] - times[first])
 
 
-def bare_pods(stage, count):
+def bare_pods(stage, count, options):
     """Bare pods a second from creation to deletion by a plain client that keeps PARALLEL of them, and in the middle."""
     namespace = stage.namespace()
     path, deleted = PODS.format(namespace), []
@@ -125,13 +125,21 @@ def bare_pods(stage, count):
                 pool.do(replace, event["object"]["metadata"]["name"])
 
         with Watch(stage.api, f"{path}?fieldSelector=status.phase=Succeeded", see):
-            began = time.time()
+            began, before = time.time(), stage.processors()
             for _ in range(min(PARALLEL, count)):
                 pool.do(create)
             wait("the end of the bare pods", lambda: len(deleted) == count, 60 + count, pool)
             took = deleted[-1] - began
+            options.detail("  a bare pod: " + shares(before, stage.processors(), count))
     stage.remove(namespace)
     return count / took, middle(deleted)
+
+
+def shares(before, after, count):
+    """Whose CPU milliseconds each of so many things took."""
+    parts = {name: (used - before.get(name, 0)) / count * 1e3 for name, used in after.items()}
+    parts = sorted(((used, name) for name, used in parts.items() if used >= 0.1), reverse=True)
+    return f"CPU {sum(used for used, _ in parts):.1f} ms: " + ", ".join(f"{name} {used:.1f}" for used, name in parts)
 
 
 def trials(stage, jobs, parallelism, each, reuse, options):
@@ -140,7 +148,7 @@ def trials(stage, jobs, parallelism, each, reuse, options):
     namespace = stage.namespace()
     count = jobs * each
     kept = {} if reuse else RUN_FOR
-    before = stage.metrics()
+    before, used = stage.metrics(), stage.processors()
     with Agents(stage, namespace, reuse) as agents:
         began = time.time()
         for number in range(jobs):
@@ -154,7 +162,7 @@ def trials(stage, jobs, parallelism, each, reuse, options):
 
         ended = wait("the end of the jobs", complete, 120, agents.pool, every=0.1)
         took = time.time() - began
-        after = stage.metrics()
+        after, used_by_then = stage.metrics(), stage.processors()
     finished = sum(item["status"]["trials"]["completed"] for item in ended)
     if finished != count:
         raise RuntimeError(f"{finished} of {count} trials were completed: {json.dumps(ended[0]['status'])[:1500]}")
@@ -164,7 +172,7 @@ def trials(stage, jobs, parallelism, each, reuse, options):
     kind = "Reuse" if reuse else "PerTrial"
     options.detail(f"  {jobs} x {parallelism}, {kind}: {rates[0]:.0f}/s in all, {rates[1]:.0f}/s in the middle, "
                    f"{cpu / count * 1000:.1f} CPU s per 1,000, {after['process_resident_memory_bytes'] / 1e6:.0f} MB; "
-                   + spent(before, after, count))
+                   + spent(before, after, count) + "\n    " + shares(used, used_by_then, count))
     return rates, cpu / count * 1000, agents.reported
 
 
@@ -187,7 +195,7 @@ def spent(before, after, count):
 def rate(stage, options):
     """PerTrial beside bare pods."""
     count = options.pods
-    plain, plain_middle = bare_pods(stage, count)
+    plain, plain_middle = bare_pods(stage, count, options)
     options.detail(f"  bare pods: {plain:.0f}/s in all, {plain_middle:.0f}/s in the middle")
     for jobs in (1, 100):
         parallelism = PARALLEL // jobs

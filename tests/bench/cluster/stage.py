@@ -129,6 +129,22 @@ class Stage:
                     values[name] = float(value)
         return values
 
+    def processors(self):
+        """CPU seconds that each program of this cluster, the operator and the benchmark have used so far."""
+        used = {}
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                name = pathlib.Path(words[0]).name
+                if int(folder.name) == os.getpid():
+                    name = "benchmark"
+                elif not (self.operator and int(folder.name) == self.operator.pid
+                          or words[0].startswith(str(BIN)) and any(str(self.folder) in word for word in words)):
+                    continue
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                used[name] = used.get(name, 0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return used
+
     def namespace(self):
         """A namespace of its own for each measurement."""
         self.made += 1

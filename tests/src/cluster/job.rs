@@ -62,6 +62,15 @@ impl Job {
         self
     }
 
+    /// With another container beside the training one, which runs a shell script.
+    #[must_use]
+    pub fn beside(self, image: &str, script: &str) -> Self {
+        let mut containers = self.manifest["spec"]["trial"]["template"]["spec"]["containers"].clone();
+        let other = json!({"name": "other", "image": image, "command": ["sh", "-c", script]});
+        containers.as_array_mut().map(|containers| containers.push(other));
+        self.with_pod(&json!({"containers": containers}))
+    }
+
     /// So many trials, so many at once.
     #[must_use]
     pub fn sized(self, trials: u32, parallelism: u32) -> Self {

@@ -77,3 +77,16 @@ fn clocks_an_hour_apart_end_no_job_before_its_time() {
     assert_eq!(status.trials.completed, 10);
     ledger.each_once(10, 2);
 }
+
+#[test]
+fn a_finished_job_is_not_deleted_before_its_time_by_a_clock_that_is_ahead() {
+    let Some(world) = World::new("expiry") else { return };
+    let script = r#"echo "{\"loss\": $PARAM_x}""#;
+    world.apply(&Job::new("done", script).sized(1, 1).with(&json!({"ttlSecondsAfterFinished": 600})));
+    let mut operator = world.operator();
+    world.completes("done");
+    operator.kill();
+    let operator = world.operator_ahead();
+    operator.says("not over by the API server's clock");
+    assert!(world.job("done").is_some_and(|job| job.metadata.deletion_timestamp.is_none()));
+}

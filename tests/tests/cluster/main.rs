@@ -17,5 +17,6 @@ mod retention;
 mod reuse;
 mod runs;
 mod schedulers;
+mod sidecars;
 mod traces;
 mod turmoil;
