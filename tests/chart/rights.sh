@@ -169,6 +169,7 @@ yes patch trials.temper.rs --subresource=status
 yes create trialhistories.temper.rs
 yes create pods
 yes delete pods
+yes deletecollection pods
 yes create events.events.k8s.io
 yes list events
 yes patch serviceaccounts

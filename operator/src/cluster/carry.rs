@@ -282,7 +282,7 @@ impl Tended {
 
     /// A trial is over: its object is no longer written to.
     fn forget(&mut self, index: TrialIndex) {
-        let written = self.written.remove(&index);
+        self.written.remove(&index);
         let known = &self.state().trials()[index.at()];
         if let Some(Outcome::Failed { message, .. }) = known.outcome() {
             let failed = self.state().counts().failed;
@@ -293,10 +293,6 @@ impl Tended {
             }
         }
         self.ended.remove(&index);
-        if self.is_reused() {
-            return;
-        }
-        written.and_then(|written| written.spec.pod).and_then(|pod| self.forget_pod(&pod.name));
     }
 
     /// Workers go when there is nothing more to do.

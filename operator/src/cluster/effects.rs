@@ -28,8 +28,10 @@ pub(super) enum Done {
     Read { index: TrialIndex, attempt: u32, end: PodEnd, found: Result<Option<Box<Trial>>, Refused> },
     /// A pod was deleted.
     Deleted(Result<(), Refused>),
-    /// Trials were put into the history, and then removed.
-    Compacted(Result<(), Refused>),
+    /// Trials were put into the history.
+    Compacted(Result<Vec<TrialIndex>, Refused>),
+    /// Some of those were removed.
+    Removed,
     /// The job's status was written.
     Reported(Result<Box<TuningJobStatus>, Refused>),
     /// The events of a pod that does not start were read.
@@ -138,9 +140,13 @@ impl Tended {
             }
             Done::Deleted(Err(refused)) if !refused.is_stale() => Err(refused.into()),
             Done::Deleted(_) => Ok(()),
-            Done::Compacted(done) => {
-                self.removals -= 1;
-                done.map_err(Halt::from)
+            Done::Compacted(kept) => {
+                self.remove(&kept?);
+                Ok(())
+            }
+            Done::Removed => {
+                self.removed();
+                Ok(())
             }
             Done::Reported(written) => {
                 self.report.written(*written?);

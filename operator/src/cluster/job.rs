@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
+    compact::Removals,
     effects::{Done, Effects},
     mailbox::Mailbox,
     metrics::Metrics,
@@ -26,7 +27,7 @@ use super::{
     pod::AgentImage,
     report::Report,
     runtimes::Deliveries,
-    slow::Slow,
+    slow::{Questions, Slow},
     status::{self, Troubles},
     turns::Turns,
     warm_start::Awaited,
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) awaited: Awaited,
     /// Of what jobs write about themselves.
     pub(super) pace: Pace,
+    /// Of what they ask about pods that do not start.
+    pub(super) questions: Questions,
 }
 
 /// Why a job's task does not go on as it is.
@@ -136,9 +139,8 @@ pub(super) struct Tended {
     pub(super) turns: Turns,
     pub(super) effects: Effects,
     pub(super) chunks: u32,
-    /// Removals of trials that are still to be done, and those that may go on at once.
-    pub(super) removals: u32,
-    pub(super) removing: Arc<Semaphore>,
+    /// Of trials that the history holds.
+    pub(super) removals: Removals,
     pub(super) report: Report,
     /// When it was last looked at what the status should say.
     pub(super) told: Option<Instant>,
@@ -242,7 +244,8 @@ impl Tended {
         if is_over || self.state().is_suspended() {
             self.dismiss_workers();
         }
-        let is_done = is_over && self.turns.is_empty() && self.effects.is_empty();
+        self.send_off_removals(is_over);
+        let is_done = is_over && self.turns.is_empty() && self.effects.is_empty() && self.removals.is_empty();
         let next = self.tell(is_done);
         self.shared.metrics.reconciled(began.elapsed());
         Ok((next, is_done && next.is_none() && self.effects.is_empty()))
@@ -316,6 +319,7 @@ impl Tended {
         let decision = wake.unwrap_or_else(|| Instant::now() + Duration::from_mins(5));
         let others =
             status_due.into_iter().chain(self.slow.due()).chain(self.look_over_at()).chain([decision]);
+        let others = others.chain(self.removals.due(Instant::now()));
         let due = launches.chain(self.deadlines.values().copied()).chain(others).min();
         tokio::select! {
             () = self.mailbox.arrived() => {}

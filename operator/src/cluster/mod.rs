@@ -76,7 +76,7 @@ pub use read::{Objects, Unreadable, trouble};
 
 use self::{
     fence::Fence, http::Probes, job::Shared, leader::Candidate, metrics::Metrics, pace::Pace,
-    permissions::Permissions, runtimes::Deliveries, watch::Namespaces, writer::Writer,
+    permissions::Permissions, runtimes::Deliveries, slow::Questions, watch::Namespaces, writer::Writer,
 };
 
 /// Decisions made at once. Each has its thread: they are many, so that slow ones leave places for the others, and the
@@ -174,6 +174,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         requests: Semaphore::new(REQUESTS_AT_ONCE),
         awaited: warm_start::Awaited::default(),
         pace: Pace::default(),
+        questions: Questions::default(),
         client,
     });
     let namespaces = if options.namespaces.is_empty() {

@@ -79,6 +79,8 @@ pub(super) struct PodView {
     pub(super) uid: String,
     /// The trial it is for, or the number of a worker.
     pub(super) role: Role,
+    /// It has a node. Until then it says itself what it waits for.
+    pub(super) is_placed: bool,
     pub(super) standing: Standing,
     /// Its training container has ended, and others of it go on: with them it keeps what it has of its node.
     pub(super) is_left_over: bool,
@@ -142,6 +144,7 @@ impl PodView {
             name: pod.name_any(),
             uid: pod.uid()?,
             role,
+            is_placed: pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()),
             is_left_over: has_others && matches!(standing, Standing::Over(_)) && phase == Some("Running"),
             standing,
             leaving: pod.metadata.deletion_timestamp.as_ref().map(|_| {

@@ -6,10 +6,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams, runtime::events::EventType};
 use temper_advisor::{Resource, TrialIndex};
 use temper_crds::{Trial, TrialHistory, TuningJob, job::Job};
-use tokio::sync::Semaphore;
 
 use super::{
-    compact,
+    compact::Removals,
     effects::Effects,
     job::{Halt, Shared, Tended, Written, now},
     mailbox::Mailbox,
@@ -55,8 +54,7 @@ impl Tended {
             turns: Turns::default(),
             effects: Effects::new(),
             chunks: 0,
-            removals: 0,
-            removing: Arc::new(Semaphore::new(compact::AT_ONCE as usize)),
+            removals: Removals::default(),
             report,
             told: None,
             looked_over: Instant::now(),
@@ -147,9 +145,7 @@ impl Tended {
             }
         }
         // The operator that put them there ended before they were removed.
-        if !in_history.is_empty() {
-            self.remove(&in_history);
-        }
+        self.remove(&in_history);
         if self.state().started().is_none() {
             self.observe(Observation::Opened);
         }

@@ -3,11 +3,13 @@
 
 use std::{
     collections::BTreeMap,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use k8s_openapi::api::core::v1::Event;
 use kube::{Api, api::ListParams};
+use rand::RngExt as _;
 use tracing::Instrument as _;
 
 use super::{
@@ -22,6 +24,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(10);
 /// Until the same pod is asked about again: the reason may have become another, or gone.
 const AGAIN: Duration = Duration::from_secs(30);
+/// An API server reads all events of a namespace to answer a question, and pods are slow most of all while it has too
+/// much to do. So one question is asked at a time, by all jobs, and then none for so many times as long as it took.
+const REST: u32 = 20;
+
+/// Whose turn it is to ask, of all jobs.
+#[derive(Debug, Default)]
+pub(super) struct Questions(Mutex<Option<Instant>>);
+
+impl Questions {
+    /// Has the turn from now on, for as long as a question may take; else when it may be free.
+    fn begin(&self, now: Instant) -> Result<(), Instant> {
+        let mut free_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *free_at {
+            Some(at) if at > now => Err(at),
+            _ => {
+                *free_at = Some(now + AGAIN);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&self, now: Instant, took: Duration) {
+        let rest = (took * REST).min(AGAIN);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now + rest);
+    }
+}
 
 /// A job's pods that wait and do not say why.
 #[derive(Debug, Default)]
@@ -44,7 +72,8 @@ struct Waiting {
 impl Slow {
     /// Takes in how a pod stands.
     fn look_at(&mut self, pod: &PodView, now: Instant) {
-        if !matches!(pod.standing, Standing::Waiting { trouble: None }) || pod.leaving.is_some() {
+        let waits = pod.is_placed && matches!(pod.standing, Standing::Waiting { trouble: None });
+        if !waits || pod.leaving.is_some() {
             self.waiting.remove(&pod.name);
             return;
         }
@@ -69,9 +98,14 @@ impl Slow {
         Some(self.not_before.map_or(first, |not_before| first.max(not_before)))
     }
 
-    /// The pod to ask about now, by name and UID.
-    fn next(&mut self, now: Instant) -> Option<(String, String)> {
+    /// The pod to ask about now, by name and UID, if nobody else asks.
+    fn next(&mut self, questions: &Questions, now: Instant) -> Option<(String, String)> {
         self.due().filter(|due| *due <= now)?;
+        if let Err(free_at) = questions.begin(now) {
+            // Not all at the same moment.
+            self.not_before = Some(free_at + BETWEEN_QUESTIONS.mul_f64(rand::rng().random_range(0.0..0.1)));
+            return None;
+        }
         let (name, waiting) = self.waiting.iter().min_by_key(|(_, waiting)| waiting.ask_at)?;
         self.is_asking = true;
         self.not_before = Some(now + BETWEEN_QUESTIONS);
@@ -103,8 +137,8 @@ impl Tended {
 
     /// Asks why a pod does not start, if it is time to.
     pub(super) fn ask_why_slow(&mut self) {
-        let Some((pod, uid)) = self.slow.next(Instant::now()) else { return };
         let shared = self.shared.clone();
+        let Some((pod, uid)) = self.slow.next(&shared.questions, Instant::now()) else { return };
         let events: Api<Event> = self.api();
         // Before it had a node it said itself what it waits for.
         let about = format!("involvedObject.uid={uid},type=Warning,reason!=FailedScheduling");
@@ -112,7 +146,9 @@ impl Tended {
         self.effects.spawn(
             async move {
                 let _permit = shared.requests.acquire().await;
+                let asked = Instant::now();
                 let found = shared.writer.until_answered("list", "events", || events.list(&about)).await;
+                shared.questions.end(Instant::now(), asked.elapsed());
                 let trouble = match found {
                     Ok(events) => latest(&events.items),
                     // Whoever installed the operator may not let it look.
@@ -152,7 +188,15 @@ mod tests {
 
     fn pod(name: &str, standing: Standing) -> PodView {
         let role = Role::Worker(0);
-        PodView { name: name.to_owned(), uid: format!("uid-of-{name}"), role, standing, is_left_over: false, leaving: None }
+        PodView {
+            name: name.to_owned(),
+            uid: format!("uid-of-{name}"),
+            role,
+            is_placed: true,
+            standing,
+            is_left_over: false,
+            leaving: None,
+        }
     }
 
     const WAITS: Standing = Standing::Waiting { trouble: None };
@@ -163,13 +207,13 @@ mod tests {
 
     #[test]
     fn a_pod_is_asked_about_only_when_it_has_waited_for_a_while() {
-        let (mut slow, begin) = (Slow::default(), Instant::now());
+        let (mut slow, questions, begin) = (Slow::default(), Questions::default(), Instant::now());
         slow.look_at(&pod("a", WAITS), begin);
         slow.look_at(&pod("b", WAITS), begin);
-        assert_eq!(slow.next(begin), None);
+        assert_eq!(slow.next(&questions, begin), None);
         slow.look_at(&pod("a", Standing::Running), begin);
         assert_eq!(slow.due(), Some(begin + PATIENCE));
-        let asked = slow.next(begin + PATIENCE);
+        let asked = slow.next(&questions, begin + PATIENCE);
         assert_eq!(asked, Some(("b".to_owned(), "uid-of-b".to_owned())));
         assert_eq!(slow.due(), None, "one question at a time");
         slow.answered("b", Some(missing()), begin + PATIENCE);
@@ -181,14 +225,15 @@ mod tests {
 
     #[test]
     fn a_thousand_pods_that_wait_are_asked_about_one_after_another() {
-        let (mut slow, begin) = (Slow::default(), Instant::now());
+        let (mut slow, questions, begin) = (Slow::default(), Questions::default(), Instant::now());
         for number in 0..1_000 {
             slow.look_at(&pod(&format!("p{number}"), WAITS), begin);
         }
         let mut asked = std::collections::BTreeSet::new();
         for second in 0..60 {
             let now = begin + Duration::from_secs(second);
-            if let Some((name, _)) = slow.next(now) {
+            if let Some((name, _)) = slow.next(&questions, now) {
+                questions.end(now, Duration::ZERO);
                 slow.answered(&name, None, now);
                 asked.insert(name);
             }
@@ -197,10 +242,41 @@ mod tests {
     }
 
     #[test]
-    fn another_pod_of_the_same_name_waits_anew() {
+    fn the_longer_answers_take_the_less_is_asked_by_all_jobs_together() {
+        let (questions, begin) = (Questions::default(), Instant::now());
+        let mut jobs: Vec<Slow> = (0..100).map(|_| Slow::default()).collect();
+        for (number, slow) in jobs.iter_mut().enumerate() {
+            slow.look_at(&pod(&format!("p{number}"), WAITS), begin);
+        }
+        let took = Duration::from_secs(1);
+        let mut asked = 0;
+        for second in 0..100 {
+            let now = begin + Duration::from_secs(second);
+            for slow in &mut jobs {
+                if let Some((name, _)) = slow.next(&questions, now) {
+                    questions.end(now, took);
+                    slow.answered(&name, None, now);
+                    asked += 1;
+                }
+            }
+        }
+        assert!((4..=5).contains(&asked), "{asked} of 100 s");
+    }
+
+    #[test]
+    fn what_has_no_node_yet_is_not_asked_about() {
         let (mut slow, begin) = (Slow::default(), Instant::now());
+        slow.look_at(&PodView { is_placed: false, ..pod("a", WAITS) }, begin);
+        assert_eq!(slow.due(), None);
+        slow.look_at(&pod("a", WAITS), begin + PATIENCE);
+        assert_eq!(slow.due(), Some(begin + PATIENCE * 2));
+    }
+
+    #[test]
+    fn another_pod_of_the_same_name_waits_anew() {
+        let (mut slow, questions, begin) = (Slow::default(), Questions::default(), Instant::now());
         slow.look_at(&pod("a", WAITS), begin);
-        let _ = slow.next(begin + PATIENCE);
+        let _ = slow.next(&questions, begin + PATIENCE);
         slow.answered("a", Some(missing()), begin + PATIENCE);
         slow.look_at(&PodView { uid: "other".to_owned(), ..pod("a", WAITS) }, begin + PATIENCE);
         assert_eq!(slow.trouble("a"), None);

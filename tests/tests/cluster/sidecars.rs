@@ -6,6 +6,11 @@ use temper_tests::cluster::{Job, TRAINER, World};
 
 /// Goes on until it is told to end.
 const GOES_ON: &str = "trap 'exit 0' TERM; while :; do sleep 0.2; done";
+/// Kills the agent, as the kernel does when memory is short and a control group is not killed whole.
+const KILLS: &str = r#"
+for process in /proc/[0-9]*; do
+    read -r name <"$process/comm" && [ "$name" = temper-runner ] && kill -9 "${process#/proc/}"
+done"#;
 const DONE: &str = r#"echo "{\"loss\": $PARAM_x}""#;
 
 fn nothing_is_left(world: &World, job: &str) {
@@ -50,8 +55,7 @@ fn a_suspended_job_gives_back_whole_pods() {
 fn an_agent_that_is_killed_beside_others_is_a_failed_attempt() {
     let Some(world) = World::new("killed") else { return };
     let _operator = world.operator();
-    // As the kernel does it when memory is short, where a control group is not killed whole.
-    let kills = format!("case $HOSTNAME in *-1) until pkill -9 temper-runner; do sleep 0.2; done;; esac; {GOES_ON}");
+    let kills = format!("case $HOSTNAME in *-1) sleep 2; {KILLS}\n;; esac; {GOES_ON}");
     let shared = json!({"shareProcessNamespace": true});
     let settings = json!({"trial": {"retries": 1}});
     let script = format!("case $HOSTNAME in *-1) sleep 600;; esac; {DONE}");
@@ -68,7 +72,7 @@ fn an_agent_that_is_killed_beside_others_is_a_failed_attempt() {
 fn a_worker_whose_agent_is_killed_beside_others_is_replaced() {
     let Some(world) = World::new("replaced") else { return };
     let _operator = world.operator();
-    let kills = format!("case $HOSTNAME in *-w0) until pkill -9 temper-runner; do sleep 0.2; done;; esac; {GOES_ON}");
+    let kills = format!("case $HOSTNAME in *-w0) sleep 2; {KILLS}\n;; esac; {GOES_ON}");
     let shared = json!({"shareProcessNamespace": true});
     let settings = json!({"trial": {"retries": 1, "podPolicy": "Reuse"}});
     let script = format!("case $HOSTNAME in *-w0) sleep 600;; esac; {DONE}");
