@@ -81,7 +81,7 @@ pub enum JobState {
     Running,
     /// The user halted it.
     Suspended,
-    /// The run was ended before the job was over; another goes on with it.
+    /// On a machine: the run was ended before the job was over; another goes on with it.
     Interrupted,
     /// It did what was asked.
     Complete,

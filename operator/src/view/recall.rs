@@ -63,7 +63,7 @@ impl Recalled {
             .collect();
         JobView {
             name: job.name.clone(),
-            state: job_state(state, job.suspend),
+            state: job_state(state),
             message: state.outcome().map(|outcome| outcome.message.clone()),
             space: job.settings.space.clone(),
             history: state.advisor().history().clone(),
@@ -86,13 +86,11 @@ impl Recalled {
     }
 }
 
-/// `suspend` is what the manifest says: a run that is interrupted is suspended until another goes on.
-fn job_state(state: &plan::JobState, suspend: bool) -> JobState {
+fn job_state(state: &plan::JobState) -> JobState {
     match state.outcome() {
         Some(outcome) if outcome.succeeded => JobState::Complete,
         Some(_) => JobState::Failed,
-        None if state.is_suspended() && suspend => JobState::Suspended,
-        None if state.is_suspended() => JobState::Interrupted,
+        None if state.is_suspended() => JobState::Suspended,
         None if state.trials().is_empty() => JobState::Pending,
         None => JobState::Running,
     }
