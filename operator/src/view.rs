@@ -16,6 +16,8 @@ use temper_advisor::{
 pub use recall::{Recalled, counts_view, trial_view};
 pub use temper_crds::job::Goal;
 
+use crate::plan::dominates;
+
 /// A job and all its trials.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,6 +81,8 @@ pub enum JobState {
     Running,
     /// The user halted it.
     Suspended,
+    /// On a machine: the run was ended before the job was over; another goes on with it.
+    Interrupted,
     /// It did what was asked.
     Complete,
     /// It could not.
@@ -251,10 +255,6 @@ fn compare(left: &[f64], right: &[f64]) -> std::cmp::Ordering {
         .map(|(l, r)| l.total_cmp(r))
         .find(|o| o.is_ne())
         .unwrap_or(std::cmp::Ordering::Equal)
-}
-
-fn dominates(left: &[f64], right: &[f64]) -> bool {
-    left.iter().zip(right).all(|(l, r)| l <= r) && left != right
 }
 
 #[cfg(test)]

@@ -102,6 +102,28 @@ fn what_the_command_sets_stays_and_ranges_can_be_given() {
 }
 
 #[test]
+fn an_option_behind_the_command_is_not_silently_the_commands() {
+    let (done, _) = init(ARGPARSE, &["train.py", "-y", "-o", "j2.yaml"]);
+    assert_eq!(done.code, 2);
+    for said in [
+        "-y and -o behind the command",
+        "temper init -y -o ... train.py",
+        "temper init -- train.py -y -o j2.yaml",
+    ] {
+        assert!(done.stderr.contains(said), "{}", done.stderr);
+    }
+    let (done, yaml) = init(ARGPARSE, &["--yes", "--", "train.py", "-o", "j2.yaml"]);
+    done.success();
+    assert!(yaml.contains("-o"), "{yaml}");
+    // What its text declares is its own.
+    let script = ARGPARSE.replace("\"--seed\"", "\"--name\"");
+    assert_ne!(script, ARGPARSE);
+    let (done, yaml) = init(&script, &["--yes", "train.py", "--name=7"]);
+    done.success();
+    assert!(yaml.contains("--name=7"), "{yaml}");
+}
+
+#[test]
 fn a_flag_that_must_be_given_is_asked_for() {
     let (done, _) = init(CLICK, &["--yes", "train.py"]);
     assert_eq!(done.code, 2);

@@ -79,6 +79,9 @@ fn malformed(error: &serde_saphyr::Error) -> Problem {
     let message = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
     let hint = if message.contains("mapping values are not allowed") || message.contains("':' indicator") {
         " (a space missing after a colon, text with a colon that needs quotes, or lines that are not indented alike)"
+    } else if message.contains("expected string scalar") {
+        ", as the name of a field (text that begins with { or [ needs quotes, as \"{{ name }}\": without them it is an \
+         object or a list)"
     } else if message.contains("tabs") {
         " (indent with spaces)"
     } else if message.contains("non-finite") {

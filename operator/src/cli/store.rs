@@ -13,7 +13,7 @@ use super::{Failure, Shell, run::explain};
 use crate::{
     local::store::{FILE, Holder, Reader},
     plan::{JobState, Millis},
-    view::{JobView, Recalled},
+    view::{self, JobView, Recalled},
 };
 
 /// Where stores are made when nothing else is said.
@@ -106,7 +106,12 @@ impl Store {
             .map_err(|error| explain(error, &self.path))?;
         // The time since the last event counts while somebody runs the job.
         let now = if self.is_running()? { now().max(last) } else { last };
-        Ok(recalled.view(&self.job, now))
+        let mut view = recalled.view(&self.job, now);
+        // A run that is interrupted suspends the job until another goes on with it.
+        if view.state == view::JobState::Suspended && !self.job.suspend {
+            view.state = view::JobState::Interrupted;
+        }
+        Ok(view)
     }
 }
 

@@ -170,6 +170,11 @@ impl Executor<'_> {
         match action {
             Action::Start { trial, attempt } => {
                 let attempt = Attempt { trial, number: attempt };
+                if let Some(lost) = self.trials.lost_checkpoint(trial, &self.state) {
+                    self.watcher.say(&format!(
+                        "trial {trial}: its checkpoint {lost} is not there any more; it starts from scratch"
+                    ));
+                }
                 let assignment = self.trials.assignment(attempt, &self.state);
                 match self.crew.assign(attempt, assignment) {
                     Ok(agent) => {

@@ -1,10 +1,11 @@
 //! The local executor: a job on this machine, with `SQLite` as the store and child processes as workers.
 //!
-//! - [`store`]: the journal
+//! - [`store`]: the journal; `checkpoints`: how it names what the store keeps
 //! - [`slots`], [`workload`]: what each trial may use, and what it runs
 //! - `executor`: the loop; `crew`: the agents; `sieve`: which reports are recorded
 //! - `lock`, `orphans`: one run at a time, and nothing left of the one before
 
+mod checkpoints;
 mod clock;
 mod crew;
 mod executor;
@@ -30,12 +31,13 @@ use temper_runner::agent::protocol::MetricsSource;
 pub use executor::{RunEnd, RunError, Watcher};
 
 use self::{
+    checkpoints::Own,
     clock::Clock,
     crew::{Crew, Input, Launch},
     executor::Executor,
     slots::Slot,
     store::{Store, StoreError},
-    trials::Trials,
+    trials::{Place, Trials},
     workload::Workload,
 };
 use crate::plan::{JobState, Millis};
@@ -54,7 +56,7 @@ pub struct LocalJob {
     pub metrics: MetricsSource,
     /// The metric that counts how far a trial is; absent: reports are counted.
     pub resource: Option<String>,
-    /// Where the job wants its checkpoints; absent: in the store.
+    /// Where the job wants its checkpoints, beside those of others; absent: in the store.
     pub checkpoints: Option<String>,
     /// What trials may do to save time, for `TEMPER_POLICIES`.
     pub policies: Vec<String>,
@@ -109,7 +111,11 @@ pub fn run(
         workload: job.workload.clone(),
         metrics: job.metrics.clone(),
         resource: job.resource.clone(),
-        checkpoints: job.checkpoints.clone(),
+        checkpoints: match &job.checkpoints {
+            // Two jobs may share a place: each has its own folder in it.
+            Some(uri) => Place::Shared(format!("{}/{}", uri.trim_end_matches('/'), store.meta().uid)),
+            None => Place::Own(Own::of(store.dir())),
+        },
         policies: job.policies.join(","),
     };
     // Whatever loses its parent becomes this process's child, where it is found and ended.

@@ -25,7 +25,7 @@ impl Picture {
     pub(super) fn of(state: &JobState, now: Millis, trials: usize) -> Self {
         let counts = state.counts();
         let mut headline = String::new();
-        if let Some(left) = time_left(state, now) {
+        if let Some(left) = time_left(state, now).filter(|_| state.outcome().is_none()) {
             headline.push_str(&format!(", about {} left", duration(left)));
         }
         for (count, what) in
@@ -153,7 +153,8 @@ fn time_left(state: &JobState, now: Millis) -> Option<u64> {
         (active * left).checked_div(finished)
     });
     let by_time = budget.max_duration.map(|limit| (limit.as_millis() as u64).saturating_sub(active));
-    by_trials.into_iter().chain(by_time).min()
+    // When no time is left others may still be at work, for nobody knows how long.
+    by_trials.into_iter().chain(by_time).min().filter(|&left| left > 0)
 }
 
 /// `4s`, `3m 20s`, `2h 5m`.
@@ -165,3 +166,7 @@ pub(super) fn duration(millis: u64) -> String {
         (hours, minutes, _) => format!("{hours}h {minutes}m"),
     }
 }
+
+#[cfg(test)]
+#[path = "picture_tests.rs"]
+mod tests;

@@ -10,14 +10,19 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 pub use super::lock::Holder;
-use super::lock::{Lock, NotLocked};
+use super::{
+    checkpoints::Own,
+    lock::{Lock, NotLocked},
+};
 use crate::plan::{Action, Event, Millis, Observation};
 
 /// Name of the database within a store.
 pub const FILE: &str = "store.db";
 
-/// Version of the tables, in the file's `user_version`. A store of a later version is refused.
-const VERSION: i32 = 1;
+/// Version of what is recorded, in the file's `user_version`. A store of a later version is refused.
+/// - 1: the store's own checkpoints are recorded with their URIs in full, and so of where the store was
+/// - 2: relative to the store
+const VERSION: i32 = 2;
 
 /// Says in the file's header that it is ours: "tmpr".
 const APPLICATION_ID: i32 = 0x746d_7072;
@@ -157,13 +162,14 @@ impl Store {
         if events.is_empty() {
             return Ok(());
         }
+        let own = Own::of(self.dir());
         let write = |connection: &mut Connection| -> rusqlite::Result<()> {
             let transaction = connection.transaction()?;
             {
                 let mut insert =
                     transaction.prepare_cached("INSERT INTO event (at, trial, body) VALUES (?1, ?2, ?3)")?;
                 for (at, event) in events {
-                    let body = serde_json::to_string(event)
+                    let body = serde_json::to_string(own.recorded(event).as_ref())
                         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
                     insert.execute(params![at.0.cast_signed(), trial_of(event), body])?;
                 }
@@ -299,12 +305,17 @@ impl Journal {
 
     /// Makes what is not there yet; whether it did.
     fn prepare(&mut self, manifest: &str) -> Result<bool, StoreError> {
-        let fresh = self.version()? == 0;
+        let version = self.version()?;
+        let fresh = version == 0;
         let set = |connection: &mut Connection| -> rusqlite::Result<()> {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // What is recorded survives a power cut. One sync for each turn of the loop, however much it holds.
             connection.pragma_update(None, "synchronous", "FULL")?;
             if !fresh {
+                if version < VERSION {
+                    // From here on what is recorded is of this version.
+                    connection.pragma_update(None, "user_version", VERSION)?;
+                }
                 return Ok(());
             }
             let transaction = connection.transaction()?;
@@ -335,7 +346,7 @@ impl Journal {
     }
 
     fn replay(&self, mut take: impl FnMut(Millis, Event)) -> Result<(), StoreError> {
-        let database = |error| self.error(error);
+        let (own, database) = (Own::of(&self.dir), |error| self.error(error));
         let mut select =
             self.connection.prepare("SELECT seq, at, body FROM event ORDER BY seq").map_err(database)?;
         let mut rows = select.query([]).map_err(database)?;
@@ -347,7 +358,7 @@ impl Journal {
                 seq,
                 source,
             })?;
-            take(Millis(at.cast_unsigned()), event);
+            take(Millis(at.cast_unsigned()), own.resolved(event));
         }
         Ok(())
     }

@@ -34,6 +34,45 @@ fn what_was_recorded_comes_back_in_order() {
 }
 
 #[test]
+fn its_own_checkpoints_move_with_it() {
+    let root = tempfile::tempdir().unwrap();
+    let (before, after) = (root.path().join("with space"), root.path().join("100%25"));
+    let (mut store, _) = Store::open(&before, "").unwrap();
+    let checkpointed = |dir: &Path| {
+        let uri = temper_runner::agent::file_uri(&dir.canonicalize().unwrap().join("checkpoints/3/9-1-1"));
+        let trial = TrialIndex(3);
+        (Millis(1), Event::Observed(Observation::Checkpointed { trial, resource: None, uri }))
+    };
+    store.append(&[checkpointed(&before)]).unwrap();
+    assert_eq!(events(&Reader::open(&before).unwrap()), [checkpointed(&before)]);
+    drop(store);
+    fs::rename(&before, &after).unwrap();
+    assert_eq!(events(&Reader::open(&after).unwrap()), [checkpointed(&after)]);
+}
+
+#[test]
+fn a_store_of_version_1_is_read_and_becomes_one_of_this_version_when_it_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("job");
+    drop(Store::open(&dir, "").unwrap());
+    let db = Connection::open(dir.join(FILE)).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    let body = r#"{"saw":"checkpointed","trial":3,"resource":9,"uri":"file:///then/.temper/job/checkpoints/3/9-1-1"}"#;
+    db.execute("INSERT INTO event (at, trial, body) VALUES (1, 3, ?1)", [body]).unwrap();
+    drop(db);
+    fs::create_dir_all(dir.join("checkpoints/3/9-1-1")).unwrap();
+    let here = temper_runner::agent::file_uri(&dir.canonicalize().unwrap().join("checkpoints/3/9-1-1"));
+    let reader = Reader::open(&dir).unwrap();
+    assert!(
+        matches!(&events(&reader)[..], [(_, Event::Observed(Observation::Checkpointed { uri, .. }))] if *uri == here)
+    );
+    drop(Store::open(&dir, "").unwrap());
+    let db = Connection::open(dir.join(FILE)).unwrap();
+    let version: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, VERSION);
+}
+
+#[test]
 fn it_is_read_while_it_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(dir.path(), "").unwrap();
@@ -64,10 +103,10 @@ fn a_store_of_a_newer_version_is_refused() {
     drop(db);
     let error = Store::open(dir.path(), "").unwrap_err().to_string();
     assert!(
-        error.contains("written by a newer temper: its format is version 2, this temper reads up to 1"),
+        error.contains("written by a newer temper: its format is version 3, this temper reads up to 2"),
         "{error}"
     );
-    assert!(matches!(Reader::open(dir.path()), Err(StoreError::Newer { found: 2, .. })));
+    assert!(matches!(Reader::open(dir.path()), Err(StoreError::Newer { found: 3, .. })));
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! What came of a job: for a person, and for a program.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 use temper_advisor::TrialIndex;
@@ -68,8 +73,9 @@ pub struct Failures {
     pub message: String,
     /// Which trials.
     pub trials: Vec<u32>,
-    /// Where the last of them wrote its errors.
-    pub log: String,
+    /// What the last of them wrote, where that may say more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 impl Summary {
@@ -141,7 +147,8 @@ impl Summary {
             let more = if trials.len() > EXAMPLES { ", ..." } else { "" };
             let plural = if trials.len() == 1 { "trial" } else { "trials" };
             let message = message.trim_end().replace('\n', "\n    ");
-            line(format!("  {reason}: {plural} {}{more}: {message}\n    see {log}", named.join(", ")));
+            let see = log.as_ref().map_or_else(String::new, |log| format!("\n    see {log}"));
+            line(format!("  {reason}: {plural} {}{more}: {message}{see}", named.join(", ")));
         }
         text.push_str(&self.commands());
         text
@@ -179,24 +186,37 @@ impl Summary {
 
 /// By reason, the most frequent first.
 fn failures(state: &JobState, store: &Path) -> Vec<Failures> {
-    let mut by_reason: BTreeMap<&str, Failures> = BTreeMap::new();
+    let mut by_reason: BTreeMap<&str, (Failures, PathBuf)> = BTreeMap::new();
     for (index, trial) in state.trials().iter().enumerate() {
         let Phase::Finished(Outcome::Failed { reason, message }) = &trial.phase else { continue };
         let index = TrialIndex(index as u32);
-        let log = attempt_dir(store, index, trial.attempts).join("stderr.log").display().to_string();
-        let failures = by_reason.entry(reason).or_insert_with(|| Failures {
-            reason: reason.clone(),
-            message: String::new(),
-            trials: Vec::new(),
-            log: String::new(),
+        let (failures, dir) = by_reason.entry(reason).or_insert_with(|| {
+            let failures =
+                Failures { reason: reason.clone(), message: String::new(), trials: Vec::new(), log: None };
+            (failures, PathBuf::new())
         });
         failures.trials.push(index.0);
         failures.message.clone_from(message);
-        failures.log = log;
+        *dir = attempt_dir(store, index, trial.attempts);
     }
-    let mut failures: Vec<Failures> = by_reason.into_values().collect();
+    let with_log = |(failures, dir): (Failures, PathBuf)| {
+        let log = log_of(&failures.reason, &dir).map(|log| log.display().to_string());
+        Failures { log, ..failures }
+    };
+    let mut failures: Vec<Failures> = by_reason.into_values().map(with_log).collect();
     failures.sort_by_key(|failures| std::cmp::Reverse(failures.trials.len()));
     failures
+}
+
+/// The log of an attempt that says most of why it failed: stderr, but where something was missed in what it printed. One
+/// that is empty says nothing, and a command that did not start has none.
+fn log_of(reason: &str, attempt: &Path) -> Option<PathBuf> {
+    let mut names = ["stderr.log", "stdout.log"];
+    if reason == "NoMetric" {
+        names.reverse();
+    }
+    let has_something = |log: &PathBuf| fs::metadata(log).is_ok_and(|metadata| metadata.len() > 0);
+    names.map(|name| attempt.join(name)).into_iter().find(has_something)
 }
 
 /// As a shell reads it as one word.
@@ -212,6 +232,22 @@ fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_logs_that_is_named_which_is_there_and_says_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let named = |reason: &str| {
+            log_of(reason, dir.path()).map(|log| log.file_name().unwrap().to_str().unwrap().to_owned())
+        };
+        assert_eq!(named("CannotStart"), None);
+        fs::write(dir.path().join("stderr.log"), "").unwrap();
+        assert_eq!(named("Diverged"), None);
+        fs::write(dir.path().join("stdout.log"), "loss nan").unwrap();
+        assert_eq!(named("Diverged").as_deref(), Some("stdout.log"));
+        fs::write(dir.path().join("stderr.log"), "warning").unwrap();
+        assert_eq!(named("ExitCode").as_deref(), Some("stderr.log"));
+        assert_eq!(named("NoMetric").as_deref(), Some("stdout.log"));
+    }
 
     #[test]
     fn a_shell_reads_back_what_was_written() {

@@ -1,15 +1,17 @@
 //! Where the trials of a store live, and what an agent is told about one of them.
 
 use std::{
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
 
 use temper_advisor::{Resource, TrialIndex};
-use temper_runner::agent::protocol::{Assignment, EnvVar, MetricsSource};
+use temper_runner::agent::{
+    is_committed,
+    protocol::{Assignment, EnvVar, MetricsSource},
+};
 
-use super::{crew::Attempt, workload::Workload};
+use super::{checkpoints::Own, crew::Attempt, workload::Workload};
 use crate::plan::JobState;
 
 /// What all trials of a job have in common.
@@ -24,8 +26,16 @@ pub(super) struct Trials {
     pub(super) resource: Option<String>,
     /// What trials may do to save time, with commas between; may be empty.
     pub(super) policies: String,
-    /// Where the job wants its checkpoints; absent: in the store.
-    pub(super) checkpoints: Option<String>,
+    pub(super) checkpoints: Place,
+}
+
+/// Where checkpoints go.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// In the store.
+    Own(Own),
+    /// Where the job wants them: the store's own folder in a place that others may use too, as a URI.
+    Shared(String),
 }
 
 impl Trials {
@@ -61,15 +71,23 @@ impl Trials {
             resource: self.resource.clone(),
             run_to: trial.and_then(|trial| trial.run_to).map(Resource::get),
             reported_to: trial.and_then(|trial| trial.reached).map(Resource::get),
-            checkpoints: Some(
-                self.checkpoints.clone().unwrap_or_else(|| file_uri(&self.dir.join("checkpoints"))),
-            ),
-            resume_from: trial
-                .and_then(|trial| trial.checkpoint.as_ref())
-                .map(|checkpoint| checkpoint.uri.clone()),
+            checkpoints: Some(match &self.checkpoints {
+                Place::Own(own) => own.uri().to_owned(),
+                Place::Shared(uri) => uri.clone(),
+            }),
+            resume_from: checkpoint(attempt.trial, state).filter(|uri| !self.is_lost(uri)).map(str::to_owned),
             grace_seconds: self.workload.grace_seconds,
             dir: self.attempt_dir(attempt),
         }
+    }
+
+    /// The checkpoint that a trial would go on from, were it still there: the store is the user's to tidy up and to move.
+    pub(super) fn lost_checkpoint<'s>(&self, trial: TrialIndex, state: &'s JobState) -> Option<&'s str> {
+        checkpoint(trial, state).filter(|uri| self.is_lost(uri))
+    }
+
+    fn is_lost(&self, uri: &str) -> bool {
+        matches!(self.checkpoints, Place::Own(_)) && is_committed(uri) == Some(false)
     }
 
     fn environment(&self, trial: TrialIndex) -> Vec<EnvVar> {
@@ -82,10 +100,15 @@ impl Trials {
     /// stays; it takes space and does no other harm.
     pub(super) fn remove(&self, trial: TrialIndex) {
         let _ = fs::remove_dir_all(trial_dir(&self.dir, trial));
-        if self.checkpoints.is_none() {
-            let _ = fs::remove_dir_all(self.dir.join("checkpoints").join(trial.0.to_string()));
+        if let Place::Own(own) = &self.checkpoints {
+            let _ = fs::remove_dir_all(own.folder().join(trial.0.to_string()));
         }
     }
+}
+
+/// Where a trial's last checkpoint is.
+fn checkpoint(trial: TrialIndex, state: &JobState) -> Option<&str> {
+    Some(&state.trial(trial)?.checkpoint.as_ref()?.uri)
 }
 
 fn trial_dir(store: &Path, trial: TrialIndex) -> PathBuf {
@@ -95,30 +118,4 @@ fn trial_dir(store: &Path, trial: TrialIndex) -> PathBuf {
 /// The folder of an attempt: its output, its parameters.
 pub(super) fn attempt_dir(store: &Path, trial: TrialIndex, attempt: u32) -> PathBuf {
     trial_dir(store, trial).join(attempt.to_string())
-}
-
-/// A path as RFC 8089 writes it.
-pub(super) fn file_uri(path: &Path) -> String {
-    let mut uri = "file://".to_owned();
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                uri.push(byte as char);
-            }
-            // Writing to a string does not fail.
-            _ => drop(write!(uri, "%{byte:02X}")),
-        }
-    }
-    uri
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_a_uri_whatever_is_in_it() {
-        assert_eq!(file_uri(Path::new("/a/b-1.c")), "file:///a/b-1.c");
-        assert_eq!(file_uri(Path::new("/my models/50%/é#?")), "file:///my%20models/50%25/%C3%A9%23%3F");
-    }
 }

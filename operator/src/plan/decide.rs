@@ -165,15 +165,17 @@ fn last_failure(state: &JobState) -> String {
         })
 }
 
-/// Beyond `retention` by a tenth, at least ten, the oldest finished trials but the best are no longer kept in full.
+/// Beyond `retention` by a tenth, at least ten, the oldest finished trials are no longer kept in full, but for the best:
+/// with several objectives those of the front, which are kept besides.
 fn compact(state: &JobState) -> Option<Action> {
     let keep = state.rules.retention? as usize;
-    if state.kept.len() < keep + (keep / 10).max(10) {
+    let kept = state.kept.len().saturating_sub(state.front.kept());
+    if kept < keep + (keep / 10).max(10) {
         return None;
     }
     let best = state.best();
-    let surplus = state.kept.len() - keep;
+    let is_spared = |trial: TrialIndex| Some(trial) == best || state.front.contains(trial);
     let trials: Vec<_> =
-        state.kept.iter().copied().filter(|&trial| Some(trial) != best).take(surplus).collect();
+        state.kept.iter().copied().filter(|&trial| !is_spared(trial)).take(kept - keep).collect();
     (!trials.is_empty()).then_some(Action::Compact { trials })
 }

@@ -87,8 +87,12 @@ impl JobState {
         let trial = &mut self.trials[index.at()];
         trial.ended = Some(at);
         trial.verdict = None;
-        if let (schedule::Ending::Failed, Some(losses)) = (ending, &trial.losses) {
-            self.ranking.remove(&(Loss(losses[0]), index));
+        match (ending, &trial.losses) {
+            (schedule::Ending::Failed, Some(losses)) => {
+                self.ranking.remove(&(Loss(losses[0]), index));
+            }
+            (_, Some(losses)) => self.front.add(index, losses),
+            (_, None) => {}
         }
         self.set_phase(index, Phase::Finished(outcome));
         self.kept.push_back(index);

@@ -87,6 +87,9 @@ impl JobState {
         }
         self.advisor.set_recalling(false);
         self.kept.retain(|trial| !compacted.contains(trial));
+        for &trial in &compacted {
+            self.front.no_longer_kept(trial);
+        }
         let trials = &self.trials;
         self.kept.make_contiguous().sort_by_key(|trial| (trials[trial.at()].ended, *trial));
         let Resumed { started, active_before, active_since, suspended, outcome } = job;

@@ -15,6 +15,7 @@ use temper_advisor::{
 use super::{
     counts::Counts,
     event::{Action, Event, JobOutcome, Millis, Observation, StopReason},
+    front::Front,
     rules::{FAILURES_BEFORE_GIVING_UP, Rules, Strategy},
     trial::{Asked, Checkpoint, Outcome, Phase, Trial},
 };
@@ -37,6 +38,8 @@ pub struct JobState {
     pub(super) ranking: BTreeSet<(Loss, TrialIndex)>,
     /// Finished trials that are kept in full, in order of their end.
     pub(super) kept: VecDeque<TrialIndex>,
+    /// Finished trials that no other beats in all objectives.
+    pub(super) front: Front,
     pub(super) target_reached_by: Option<TrialIndex>,
     pub(super) exhausted: bool,
     pub(super) suspended: bool,
@@ -79,6 +82,7 @@ impl JobState {
             paused: BTreeSet::new(),
             ranking: BTreeSet::new(),
             kept: VecDeque::new(),
+            front: Front::default(),
             target_reached_by: None,
             exhausted: false,
             suspended: false,
@@ -258,6 +262,9 @@ impl JobState {
             Action::Pause { trial } => self.set_phase(*trial, Phase::Running { asked: Some(Asked::Pause) }),
             Action::Compact { trials } => {
                 self.kept.retain(|trial| !trials.contains(trial));
+                for &trial in trials {
+                    self.front.no_longer_kept(trial);
+                }
             }
             Action::Finish(outcome) => {
                 self.active_before = self.active_millis(at);

@@ -68,6 +68,9 @@ esac
     ];
     assert_eq!(outcomes, expected.map(|(kind, how)| (kind.to_owned(), how.to_owned())).into());
     let run = world.run(&[]).exits(0);
+    for named in run.out.lines().filter_map(|line| line.trim().strip_prefix("see ")) {
+        assert!(fs::metadata(world.path(named)).unwrap().len() > 0, "{named} says something");
+    }
     run.says(&[
         "best: trial",
         "a=0.9",
@@ -105,6 +108,7 @@ fn a_command_that_is_not_there_is_an_error_that_names_it() {
     let line = manifest.lines().find(|line| line.contains("command:")).unwrap().to_owned();
     world.replace(&line, "          command: [pyhton3, train.py]");
     let run = world.run(&[]).exits(1).says(&["has failed", "pyhton3", "CannotStart"]);
+    assert!(!run.out.contains("see .temper"), "it has written no log: {}", run.out);
     assert!(run.out.contains("5 failed") || run.out.contains("6 failed"), "it gives up soon: {}", run.out);
 }
 

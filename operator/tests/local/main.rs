@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod checkpoints;
 mod commands;
 mod interruption;
 mod killing;
 mod learning;
+mod live;
+mod settings;
 mod stores;
 mod world;

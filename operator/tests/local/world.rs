@@ -1,6 +1,7 @@
 //! A folder with a job in it, and everything that is run from there.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -16,7 +17,8 @@ use tempfile::TempDir;
 const MARK: &str = "TEMPER_TEST_WORLD";
 
 pub(crate) struct World {
-    pub(crate) dir: TempDir,
+    root: TempDir,
+    dir: PathBuf,
 }
 
 /// A job in the words of these tests.
@@ -30,46 +32,69 @@ pub(crate) struct Job {
     pub(crate) trial: &'static str,
     /// Further entries of the container.
     pub(crate) container: &'static str,
-    /// For `sh`; `$LOG` is a file to append to, `report N VALUE` reports.
+    /// For `sh`; `$LOG` is a file to append to, `report N VALUE` reports, `save` saves a checkpoint.
     pub(crate) script: &'static str,
+}
+
+impl Job {
+    pub(crate) const DEFAULT: Self = Self {
+        parameters: "[{name: x, type: float, min: 0, max: 1}]",
+        algorithm: "Random",
+        budget: "{maxTrials: 4, parallelism: 2}",
+        more: "",
+        trial: "",
+        container: "",
+        script: "report 1 $PARAM_x",
+    };
 }
 
 impl Default for Job {
     fn default() -> Self {
-        Self {
-            parameters: "[{name: x, type: float, min: 0, max: 1}]",
-            algorithm: "Random",
-            budget: "{maxTrials: 4, parallelism: 2}",
-            more: "",
-            trial: "",
-            container: "",
-            script: "report 1 $PARAM_x",
-        }
+        Self::DEFAULT
     }
 }
 
 const PRELUDE: &str = r#"
+LOG="$PWD/log"
 report() { echo "{\"epoch\": $1, \"a\": $2}"; }
+save() { echo "${1-done}" >"$TEMPER_CHECKPOINT_DIR/state"; }
 "#;
 
 impl World {
     pub(crate) fn new(job: &Job) -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap() };
+        Self::called("work", job)
+    }
+
+    /// In a folder of this name.
+    pub(crate) fn called(name: &str, job: &Job) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join(name);
+        fs::create_dir(&dir).unwrap();
+        let world = Self { root, dir };
         world.write(job);
         world
     }
 
+    /// Gives its folder another name.
+    pub(crate) fn rename(&mut self, name: &str) {
+        let dir = self.root.path().join(name);
+        fs::rename(&self.dir, &dir).unwrap();
+        self.dir = dir;
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.dir.join(name)
+    }
+
+    /// What lies beside its folder, itself included.
+    pub(crate) fn beside(&self) -> Vec<OsString> {
+        fs::read_dir(self.root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     }
 
     /// Writes, or writes anew, the manifest and the script.
     pub(crate) fn write(&self, job: &Job) {
         let Job { parameters, algorithm, budget, more, trial, container, script } = job;
-        let script_path = self.path("train.sh");
-        let log = self.path("log");
-        fs::write(&script_path, format!("LOG='{}'\n{PRELUDE}\n{script}", log.display())).unwrap();
-        let command = format!("[sh, '{}']", script_path.display());
+        fs::write(self.path("train.sh"), format!("{PRELUDE}\n{script}")).unwrap();
         let manifest = format!(
             "apiVersion: temper.rs/v1alpha1
 kind: TuningJob
@@ -87,7 +112,7 @@ spec:
         terminationGracePeriodSeconds: 1
         containers:
         - name: trial
-          command: {command}
+          command: [sh, train.sh]
 {container}
 "
         );
@@ -106,7 +131,7 @@ spec:
         // Tests that are run in the background of a script inherit that Ctrl-C is ignored.
         let mut command = Command::new("env");
         command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_temper")]);
-        command.args(arguments).current_dir(self.dir.path()).env(MARK, self.dir.path());
+        command.args(arguments).current_dir(&self.dir).env(MARK, self.root.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -164,7 +189,7 @@ spec:
 
     /// Every process that belongs to this world, with its command line.
     pub(crate) fn processes(&self) -> Vec<(i32, String)> {
-        let mark = format!("{MARK}={}", self.dir.path().display());
+        let mark = format!("{MARK}={}", self.root.path().display());
         let pids = fs::read_dir("/proc")
             .unwrap()
             .flatten()

@@ -10,6 +10,7 @@ mod checkpoints;
 mod conduct;
 mod environment;
 mod expand;
+mod file_uri;
 mod link;
 mod log;
 mod metrics;
@@ -24,7 +25,9 @@ mod short;
 mod verdict;
 
 pub use by_hand::{ByHand, check_metrics, run_by_hand};
+pub use checkpoints::is_committed;
 pub use environment::preview;
+pub use file_uri::{file_path, file_uri};
 #[cfg(feature = "pod")]
 pub use pod::{NoPod, run_in_pod};
 pub use serve::serve;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Exit;
 use crate::agent::{
-    ByHand, check_metrics,
+    ByHand, check_metrics, file_uri,
     protocol::{Assignment, Ended, EnvVar, Message, MetricsSource, Outcome, Report},
     run_by_hand, short,
 };
@@ -92,7 +92,7 @@ fn uri(place: &str) -> Result<String> {
     if place.contains("://") {
         return Ok(place.into());
     }
-    Ok(format!("file://{}", absolute(Path::new(place)).with_context(|| place.to_owned())?.display()))
+    Ok(file_uri(&absolute(Path::new(place)).with_context(|| place.to_owned())?))
 }
 
 impl Exec {

@@ -1,8 +1,11 @@
 //! Checkpoints of real commands: committed, resumed from, refused.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use temper_runner::agent::protocol::{FailureReason, Order, Outcome};
+use temper_runner::agent::{
+    file_path,
+    protocol::{FailureReason, Order, Outcome},
+};
 
 use crate::harness::{Agent, TRAINER, Trial, alive};
 
@@ -11,9 +14,9 @@ fn trainer(script: &str) -> Trial {
 }
 
 fn state(uri: &str) -> String {
-    let folder = uri.strip_prefix("file://").unwrap();
-    assert!(Path::new(folder).join("manifest.json").exists());
-    fs::read_to_string(Path::new(folder).join("state")).unwrap().trim().to_owned()
+    let folder = file_path(uri).unwrap();
+    assert!(folder.join("manifest.json").exists());
+    fs::read_to_string(folder.join("state")).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -47,6 +50,40 @@ fn a_trial_goes_on_from_where_it_was_paused() {
     let resources: Vec<u64> = story.reports.iter().map(|report| report.resource).collect();
     assert_eq!(resources, (reached.max(3) + 1..=9).collect::<Vec<_>>(), "nothing is done twice");
     assert_eq!(state(&story.ended.checkpoint.unwrap().uri), "9");
+}
+
+#[test]
+fn a_place_is_what_its_uri_says_whatever_is_in_its_path() {
+    for name in ["with space", "50%", "100%25", "é#?"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join(name);
+        let first = trainer(TRAINER).with_checkpoints_in(&place);
+        let uri = first.run().ended.checkpoint.unwrap().uri;
+        assert_eq!(file_path(&uri).unwrap(), place.join("3").join(uri.rsplit('/').next().unwrap()));
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), [name], "nothing lies beside it");
+        let second = trainer("cat $TEMPER_CHECKPOINT_DIR/state; exit 0").with(|assignment| {
+            assignment.resume_from = Some(uri);
+            assignment.reported_to = Some(9);
+        });
+        assert_eq!(second.run().ended.outcome, Outcome::Succeeded);
+        assert_eq!(second.log("stdout.log"), b"9\n", "{name}");
+    }
+}
+
+#[test]
+fn what_was_committed_before_escapes_were_read_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = trainer(TRAINER).with_checkpoints_in(&folder.path().join("with%20space"));
+    let committed = file_path(&first.run().ended.checkpoint.unwrap().uri).unwrap();
+    // As it was on record then: the path that the agent made of it was the URI's, as it stands.
+    let uri = format!("file://{}", committed.display());
+    let resumed = trainer("cat $TEMPER_CHECKPOINT_DIR/state; exit 0").with(|assignment| {
+        assignment.resume_from = Some(uri);
+        assignment.reported_to = Some(9);
+    });
+    assert_eq!(resumed.run().ended.outcome, Outcome::Succeeded);
+    assert_eq!(resumed.log("stdout.log"), b"9\n");
 }
 
 #[test]
@@ -145,7 +182,7 @@ fn at_run_to_the_checkpoint_is_waited_for_but_not_beyond_the_grace() {
 fn a_checkpoint_that_is_not_whole_is_refused() {
     let first = trainer(TRAINER);
     let uri = first.run().ended.checkpoint.unwrap().uri;
-    let folder = Path::new(uri.strip_prefix("file://").unwrap());
+    let folder = file_path(&uri).unwrap();
     fs::write(folder.join("state"), "8\n").unwrap();
     let resume = |uri: &str| {
         let trial = trainer(TRAINER).with(|assignment| assignment.resume_from = Some(uri.into()));

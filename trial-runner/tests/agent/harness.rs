@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use temper_runner::agent::protocol::{
-    Assignment, Checkpoint, Ended, FailureReason, Message, Order, Outcome, Report,
+use temper_runner::agent::{
+    file_uri,
+    protocol::{Assignment, Checkpoint, Ended, FailureReason, Message, Order, Outcome, Report},
 };
 use tempfile::TempDir;
 
@@ -177,7 +178,12 @@ impl Trial {
 
     /// With checkpoints in a folder beside the attempt's.
     pub(crate) fn with_checkpoints(self) -> Self {
-        let uri = format!("file://{}", self.path("checkpoints").display());
+        let place = self.path("checkpoints");
+        self.with_checkpoints_in(&place)
+    }
+
+    pub(crate) fn with_checkpoints_in(self, place: &Path) -> Self {
+        let uri = file_uri(place);
         self.with(|assignment| assignment.checkpoints = Some(uri))
     }
 

@@ -5,6 +5,7 @@
 
 mod budget;
 mod objectives;
+mod quantities;
 mod search;
 mod space;
 mod trial;

@@ -152,11 +152,33 @@ pub(super) fn settings(
     }
     match Advisor::new(settings.clone()) {
         Ok(_) => Some(settings),
-        Err(wrong) => {
+        Err(mut wrong) => {
+            if settings.max_resource().is_none() && say_of_no_amount(reader) {
+                wrong.retain(|invalid| invalid.field != "scheduler.max");
+            }
             reader.invalid("spec", wrong);
             None
         }
     }
+}
+
+/// Of a fixed parameter that would tell how far trials go if it were a number. Whether there is one.
+fn say_of_no_amount(reader: &mut Reader<'_>) -> bool {
+    const PATH: &str = "spec.parameters";
+    let fixed = reader.items(PATH).iter().enumerate().find_map(|(at, parameter)| {
+        let name = parameter.get("name")?.as_str().filter(|name| schedule::MAX_PARAMETERS.contains(name))?;
+        Some((at, name, parameter.get("value")?))
+    });
+    let Some((at, name, value)) = fixed else { return false };
+    let number = value.as_str().and_then(|text| text.trim().parse::<u64>().ok()).filter(|&number| number > 0);
+    let hint = number.map_or_else(String::new, |number| format!(": write {number} without quotes"));
+    let message = format!(
+        "is {}, and {name} tells the scheduler how far trials go, for which a whole number above 0 is needed{hint}; or \
+         set spec.scheduler.max",
+        structure::describe(value)
+    );
+    reader.error(&member(&item(PATH, at), "value"), message);
+    true
 }
 
 /// Holds an algorithm's own options against the schema it gives of them. `field` of the part at `path` names it.

@@ -9,7 +9,7 @@ use temper_advisor::{
 
 use super::{
     super::path::{item, member},
-    Reader,
+    Reader, quantities,
 };
 use crate::{
     job::{Checkpoints, Metrics, MetricsFormat, Template, TrialSettings},
@@ -122,6 +122,7 @@ fn template(reader: &mut Reader<'_>) -> Option<Template> {
         );
         reader.warn(&member(&member(TEMPLATE, "spec"), "restartPolicy"), message);
     }
+    quantities::check(reader, &member(TEMPLATE, "spec"), spec);
     let template = Template::new(pod);
     if template.is_none() {
         reader.missing(

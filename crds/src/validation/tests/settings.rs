@@ -25,6 +25,13 @@ spec.scheduler.options.brakets: there is no such field; did you mean \"brackets\
         said_of(&[("  budget:", "  scheduler: {type: ASHA}\n  budget:"), ("name: epochs", "name: rounds")]);
     assert!(no_max.starts_with("spec.scheduler.max: "), "{no_max}");
     assert!(["epochs", "max_t", "max_epochs"].iter().all(|name| no_max.contains(name)), "{no_max}");
+    let text =
+        said_of(&[("  budget:", "  scheduler: {type: ASHA}\n  budget:"), ("value: 9", "value: \"9\"")]);
+    assert_eq!(
+        text,
+        "spec.parameters[3].value: is the text \"9\", and epochs tells the scheduler how far trials go, for which a \
+         whole number above 0 is needed: write 9 without quotes; or set spec.scheduler.max -> \"9\"}"
+    );
     assert!(
         said_of(&[("Random}", "Random, options: {speed: 1}}")])
             .starts_with("spec.search.options.speed: there is no such field")
@@ -63,6 +70,21 @@ fn budget() {
             "warning: spec.budget: nothing ends this job: it goes on until there is nothing more to try; set maxTrials, maxDuration or an objective's target -> spec:",
         ),
     ]);
+}
+
+#[test]
+fn amounts_of_resources() {
+    let asks = |resources: &str| {
+        said_of(&[("lr=$(PARAM_lr)]}", &format!("lr=$(PARAM_lr)], resources: {{{resources}}}}}"))])
+    };
+    assert_eq!(asks("limits: {cpu: 2, memory: 4Gi, nvidia.com/gpu: 1}, requests: {cpu: 500m}"), "");
+    assert_eq!(
+        asks("limits: {cpu: many, nvidia.com/gpu: 0.5}, requests: {memory: 4GB}"),
+        "\
+spec.trial.template.spec.containers[0].resources.limits.cpu: \"many\" is no amount: write a number of CPUs, as 2, 0.5 or 500m -> many,
+spec.trial.template.spec.containers[0].resources.limits[\"nvidia.com/gpu\"]: \"0.5\" is no whole number: nvidia.com/gpu is counted -> 0.5}
+spec.trial.template.spec.containers[0].resources.requests.memory: \"4GB\" is no amount: write bytes, as 512Mi or 4Gi -> 4GB}"
+    );
 }
 
 #[test]

@@ -127,6 +127,11 @@ fn text_that_is_no_manifest() {
             "2:2: the YAML is malformed: tabs disallowed within this context (block indentation) (indent with spaces)",
         ),
         (
+            "metadata:\n  name: {{ name }}",
+            "2:10: the YAML is malformed: expected string scalar, as the name of a field (text that begins with { or [ \
+             needs quotes, as \"{{ name }}\": without them it is an object or a list)",
+        ),
+        (
             "a: .inf",
             "1:4: the YAML is malformed: non-finite float `.inf` rejected by the configured policy (numbers must be finite)",
         ),

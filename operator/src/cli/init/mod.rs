@@ -44,7 +44,7 @@ temper init --yes --param lr=1e-4..1e-1:log --metric val_loss python train.py --
 temper init --from-help ./train")]
 #[allow(clippy::doc_markdown, reason = "the comments are the command's help")]
 pub(super) struct Init {
-    /// The command that trains once, or only its script.
+    /// The command that trains once, or only its script. What follows it is its own; -- before it says so.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
     /// Where to write the job; - is stdout.
@@ -172,6 +172,7 @@ impl Init {
         {
             program.flags = program.flags_from_help()?;
         }
+        self.refuse_what_is_misplaced(&program)?;
         let mut draft = Draft::of(&program);
         draft.settle(&self.parameters, &self.leave).map_err(|error| Failure::wrong_input(anyhow!(error)))?;
         let (mut trials, mut parallelism) = (self.trials, self.parallelism);
@@ -215,6 +216,35 @@ impl Init {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Options of this command that stand behind the other, where they would silently become the other's.
+    fn refuse_what_is_misplaced(&self, program: &Program) -> Result<(), Failure> {
+        if is_set_off() {
+            return Ok(());
+        }
+        let own = <Self as clap::Args>::augment_args(clap::Command::new("init"));
+        let spelt = |option: &clap::Arg, word: &str| {
+            let long = option.get_long().map(|name| format!("--{name}"));
+            let short = option.get_short().map(|letter| format!("-{letter}"));
+            long.into_iter().chain(short).any(|spelling| spelling == word)
+        };
+        let words = self.command.iter().skip(1).map(|word| word.split('=').next().unwrap_or_default());
+        let misplaced: Vec<&str> = words
+            .filter(|word| own.get_arguments().any(|option| spelt(option, word)))
+            .filter(|word| program.flags.iter().all(|flag| flag.spelling != *word))
+            .collect();
+        if misplaced.is_empty() {
+            return Ok(());
+        }
+        let error = anyhow!("{} behind the command would be the command's own", misplaced.join(" and "));
+        Err(Failure::wrong_input(error).hint(format!(
+            "options of temper init go before the command: temper init {} ... {}; if they are the command's own, say so \
+             with --: temper init -- {}",
+            misplaced.join(" "),
+            self.command[0],
+            self.command.join(" ")
+        )))
     }
 
     fn refuse_what_is_missing(&self, draft: &Draft, program: &Program) -> Result<(), Failure> {
@@ -290,6 +320,11 @@ impl Init {
             }
         }
     }
+}
+
+/// Whether `--` stands before the command to be tuned. Who reads the arguments passes over it and does not tell.
+fn is_set_off() -> bool {
+    std::env::args_os().any(|argument| argument == "--")
 }
 
 /// Shows the guesses and lets them be changed.

@@ -1,5 +1,6 @@
 //! The laws of the decision function, over generated jobs and generated orders of events.
 
+mod long;
 mod recall;
 mod world;
 
@@ -45,7 +46,7 @@ fn job(shape: &Shape) -> JobState {
     };
     let settings = Settings {
         space: space(),
-        objectives: 1,
+        objectives: 1 + usize::from(shape.two_objectives),
         search: SearchSettings { algorithm: shape.searcher.into(), options: serde_json::Map::new() },
         scheduler: SchedulerSettings {
             kind: scheduler.into(),
@@ -60,13 +61,16 @@ fn job(shape: &Shape) -> JobState {
         points: vec![],
         warm_start: shape.earlier > 0,
     };
+    let objective = |metric: &str, target| Objective {
+        metric: metric.into(),
+        goal: Goal::Minimize,
+        target,
+        strategy: Strategy::Latest,
+    };
+    let mut objectives = vec![objective("loss", shape.target)];
+    objectives.extend(shape.two_objectives.then(|| objective("cost", None)));
     let rules = Rules {
-        objectives: vec![Objective {
-            metric: "loss".into(),
-            goal: Goal::Minimize,
-            target: shape.target,
-            strategy: Strategy::Latest,
-        }],
+        objectives,
         budget: Budget {
             max_trials: Some(shape.max_trials),
             parallelism: shape.parallelism,
@@ -120,6 +124,7 @@ fn shapes() -> impl Generator<Value = Shape> {
             prop::option::weighted(0.2, 1_000..200_000_u64),
             prop::option::weighted(0.2, 0.2..0.8),
             any::<bool>(),
+            any::<bool>(),
             prop_oneof![Just(0_u32), 1..20_u32],
         ),
         any::<u64>(),
@@ -137,7 +142,8 @@ fn shapes() -> impl Generator<Value = Shape> {
                     max_duration: rest.0,
                     target: rest.1,
                     early_stopping: rest.2,
-                    earlier: rest.3,
+                    two_objectives: rest.3,
+                    earlier: rest.4,
                     seed,
                 }
             },
@@ -265,6 +271,7 @@ fn quiet(max_trials: u32, parallelism: u32) -> Shape {
         max_duration: None,
         target: None,
         early_stopping: false,
+        two_objectives: false,
         earlier: 0,
         seed: 7,
     }
@@ -291,7 +298,7 @@ fn reported(trial: u32, resource: u64, loss: f64) -> Observation {
         trial: TrialIndex(trial),
         attempt: 1,
         resource: Resource::new(resource).expect("positive"),
-        metrics: BTreeMap::from([("loss".to_owned(), loss)]),
+        metrics: BTreeMap::from([("loss".to_owned(), loss), ("cost".to_owned(), -loss)]),
     }
 }
 
@@ -411,28 +418,4 @@ fn late_and_repeated_reports_change_nothing() {
     see(&mut state, 3, ended(0, 1, Ending::Succeeded));
     see(&mut state, 4, reported(0, 4, 0.0));
     assert_eq!(state.trials()[0].losses, Some(vec![0.5]));
-}
-
-/// An event costs no more after 20,000 finished trials than at the beginning: the time of a thousand trials does not
-/// grow with what came before.
-#[test]
-fn events_cost_the_same_however_many_trials_have_finished() {
-    let (mut state, mut actions) = opened(&quiet(u32::MAX, 4));
-    let mut thousands = vec![];
-    for _ in 0..20 {
-        let begin = std::time::Instant::now();
-        for _ in 0..1_000 {
-            let trial = actions.iter().find_map(|action| match action {
-                Action::Start { trial, .. } => Some(trial.0),
-                _ => None,
-            });
-            let trial = trial.expect("a place was free");
-            see(&mut state, 1, reported(trial, 1, f64::from(trial % 97)));
-            actions = see(&mut state, 1, ended(trial, 1, Ending::Succeeded));
-        }
-        thousands.push(begin.elapsed());
-    }
-    let early = thousands[..5].iter().min().expect("some");
-    let late = thousands[15..].iter().min().expect("some");
-    assert!(*late < *early * 4, "{thousands:?}");
 }

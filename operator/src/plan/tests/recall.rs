@@ -138,7 +138,8 @@ proptest! {
             let goes_on = known.run_to.map_or(reached < LONGEST, |to| next <= to);
             let seen = if goes_on && known.phase == (Phase::Running { asked: None }) {
                 let loss = f64::from((trial.0 * 37) % 101) / 101.0 + 1.0 / next.get() as f64;
-                Observation::Reported { trial, attempt, resource: next, metrics: BTreeMap::from([("loss".to_owned(), loss)]) }
+                let metrics = BTreeMap::from([("loss".to_owned(), loss), ("cost".to_owned(), -loss)]);
+                Observation::Reported { trial, attempt, resource: next, metrics }
             } else {
                 Observation::Ended { trial, attempt, ending: Ending::Succeeded }
             };

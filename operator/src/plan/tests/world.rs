@@ -20,6 +20,7 @@ pub(super) struct Shape {
     pub(super) max_duration: Option<u64>,
     pub(super) target: Option<f64>,
     pub(super) early_stopping: bool,
+    pub(super) two_objectives: bool,
     /// Trials of an earlier job that it learns from.
     pub(super) earlier: u32,
     pub(super) seed: u64,
@@ -80,6 +81,29 @@ impl World {
         assert_eq!(self.state.counts(), Counts::of(self.state.trials()), "the index equals a full count");
         let live = self.workers.len() as u32;
         assert_eq!(live, self.state.counts().running, "a worker for each running trial and no other");
+        self.assert_front();
+    }
+
+    /// Of so few trials all of the front is known.
+    fn assert_front(&self) {
+        let finished =
+            |trial: &&Trial| matches!(trial.phase, Phase::Finished(Outcome::Completed | Outcome::Stopped(_)));
+        let losses: Vec<&Vec<f64>> =
+            self.state.trials().iter().filter(finished).filter_map(|trial| trial.losses.as_ref()).collect();
+        for (index, trial) in (0..).map(TrialIndex).zip(self.state.trials()) {
+            let own = trial.losses.as_ref().filter(|own| own.len() > 1 && finished(&trial));
+            let is_on_it = own.is_some_and(|own| losses.iter().all(|other| !dominates(other, own)));
+            assert_eq!(self.state.front.contains(index), is_on_it, "trial {index}");
+            assert!(!is_on_it || self.state.kept.contains(&index), "retention spares the front");
+        }
+        let spared = self.state.kept.iter().filter(|trial| self.state.front.contains(**trial)).count();
+        assert_eq!(self.state.front.kept(), spared);
+        // Who is suspended or over only winds up.
+        let goes_on = self.state.outcome().is_none() && !self.state.is_suspended();
+        if let Some(keep) = self.state.rules.retention.filter(|_| goes_on) {
+            let bound = keep as usize + (keep as usize / 10).max(10);
+            assert!(self.state.kept.len() - spared < bound, "no more is kept than retention says");
+        }
     }
 
     fn obey(&mut self, action: &Action, was_over: bool) {
@@ -167,7 +191,9 @@ impl World {
         self.workers.insert(trial, (attempt, step));
         let quality =
             f64::from(temper_advisor::rng::for_trial(self.shape.seed, trial, "quality").next_u32() % 1_000);
-        let metrics = BTreeMap::from([("loss".to_owned(), quality / 1_000.0 + 1.0 / step as f64)]);
+        let cost = f64::from((trial.0 * 37) % 101);
+        let loss = quality / 1_000.0 + 1.0 / step as f64;
+        let metrics = BTreeMap::from([("loss".to_owned(), loss), ("cost".to_owned(), cost)]);
         let resource = Resource::new(step).expect("from 1");
         self.see(Observation::Reported { trial, attempt, resource, metrics });
     }

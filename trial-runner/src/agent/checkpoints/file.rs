@@ -10,16 +10,31 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::{Places, Store, manifest::MANIFEST};
+use crate::agent::file_uri::file_path;
 
-/// What follows `file://` is the path as it stands.
+/// The folder that the URI names.
 pub(super) fn open(uri: &str, _: &Places) -> Result<Arc<dyn Store>> {
-    let path = uri.strip_prefix("file://").unwrap_or(uri);
-    if !path.starts_with('/') {
+    let Some(folder) = folder(uri) else {
         bail!(
             "{uri:?}: a path on this machine is written in full, with three slashes: file:///data/checkpoints"
         );
+    };
+    Ok(within(folder))
+}
+
+/// Whether a committed checkpoint is where the URI says; `None` where that cannot be told without asking somebody else.
+pub fn is_committed(uri: &str) -> Option<bool> {
+    folder(uri).map(|folder| folder.join(MANIFEST).is_file())
+}
+
+/// Before escapes were read, the path of a URI was taken as it stands: what was committed then is found where it is.
+fn folder(uri: &str) -> Option<PathBuf> {
+    let (path, as_it_stands) = (file_path(uri)?, Path::new(uri.strip_prefix("file://")?));
+    let holds_one = |folder: &Path| folder.join(MANIFEST).is_file();
+    if path != as_it_stands && !holds_one(&path) && holds_one(as_it_stands) {
+        return Some(as_it_stands.to_owned());
     }
-    Ok(within(path.into()))
+    Some(path)
 }
 
 /// Everything below a folder.

@@ -24,6 +24,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::nearest::did_you_mean;
+pub use file::is_committed;
 pub(super) use keeper::{Keeper, Mark};
 pub(super) use restore::restore;
 
