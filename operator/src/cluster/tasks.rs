@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::FutureExt as _;
 use kube::{
     Api,
     api::DeleteParams,
@@ -29,7 +30,7 @@ use crate::spans;
 
 /// Tends every job there is and will be. Does not return.
 pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
-    let mailboxes = Mailboxes::default();
+    let mailboxes = Mailboxes::new(shared.metrics.clone());
     for trials in namespaces.apis(&shared.client) {
         let seen = watch::watch(trials, watcher::Config::default(), watch::identify_trial);
         tokio::spawn(watch::pass_on_trials(seen, mailboxes.clone()));
@@ -61,8 +62,8 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
                     shared.awaited.changed(&key);
                 }
                 if is_new {
-                    shared.metrics.queued(1);
-                    let task = tend_one(shared.clone(), key.clone(), mailbox, Box::new(object));
+                    let task = tend_one(shared.clone(), key.clone(), mailbox.clone(), Box::new(object));
+                    let task = task.map(move |()| mailbox.leave());
                     tasks.insert(key.uid, tokio::spawn(task));
                 } else {
                     mailbox.put(|changes| changes.job = Some(Box::new(object)));
@@ -82,7 +83,6 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
 
 /// One job, from its first sight until it is gone.
 async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut object: Box<TuningJob>) {
-    shared.metrics.queued(-1);
     loop {
         if let Some(newer) = mailbox.take_job() {
             object = newer;
