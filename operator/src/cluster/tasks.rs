@@ -7,16 +7,18 @@ use std::{
 };
 
 use futures::FutureExt as _;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::DeleteParams,
     runtime::{events::EventType, watcher},
 };
-use temper_crds::{TuningJob, job::Job, validation};
+use temper_crds::{Trial, TuningJob, job::Job, validation};
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 use tracing::Instrument as _;
 
 use super::{
+    http::Probes,
     job::{Halt, Shared, Tended, now},
     mailbox::{Mailbox, Mailboxes},
     names::JobKey,
@@ -29,18 +31,24 @@ use super::{
 use crate::spans;
 
 /// Tends every job there is and will be. Does not return.
-pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
+pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces, probes: &Probes) {
     let mailboxes = Mailboxes::new(shared.metrics.clone());
-    for trials in namespaces.apis(&shared.client) {
+    let (all_jobs, all_trials, all_pods) = (
+        namespaces.apis::<TuningJob>(&shared.client),
+        namespaces.apis::<Trial>(&shared.client),
+        namespaces.apis::<Pod>(&shared.client),
+    );
+    probes.leads(all_jobs.len() + all_trials.len() + all_pods.len());
+    for trials in all_trials {
         let seen = watch::watch(trials, watcher::Config::default(), watch::identify_trial);
-        tokio::spawn(watch::pass_on_trials(seen, mailboxes.clone()));
+        tokio::spawn(watch::pass_on_trials(seen, mailboxes.clone(), probes.clone()));
     }
-    for pods in namespaces.apis(&shared.client) {
+    for pods in all_pods {
         let seen = watch::watch(pods, watch::our_pods(), watch::identify_pod);
-        tokio::spawn(watch::pass_on_pods(seen, mailboxes.clone()));
+        tokio::spawn(watch::pass_on_pods(seen, mailboxes.clone(), probes.clone()));
     }
     let (sender, mut jobs) = mpsc::channel(256);
-    for api in namespaces.apis::<TuningJob>(&shared.client) {
+    for api in all_jobs {
         let mut seen = watch::watch(api, watcher::Config::default(), JobKey::of);
         let sender = sender.clone();
         tokio::spawn(async move {
@@ -76,7 +84,12 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
                     task.abort();
                 }
             }
-            Seen::Synced => tracing::info!(jobs = tasks.len(), "every job is known"),
+            Seen::Synced { is_first } => {
+                tracing::info!(jobs = tasks.len(), "every job is known");
+                if is_first {
+                    probes.synced();
+                }
+            }
         }
     }
 }

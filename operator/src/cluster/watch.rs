@@ -15,6 +15,7 @@ use temper_crds::Trial;
 use tokio::sync::mpsc;
 
 use super::{
+    http::Probes,
     mailbox::{Changes, Mailboxes},
     names::{JOB_UID, MANAGED_BY, TEMPER},
     observe::PodView,
@@ -28,6 +29,11 @@ pub(super) enum Namespaces {
 }
 
 impl Namespaces {
+    /// These, or all where none is named.
+    pub(super) fn of(names: &[String]) -> Self {
+        if names.is_empty() { Self::All } else { Self::These(names.to_vec()) }
+    }
+
     /// An API for each.
     pub(super) fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
     where
@@ -45,8 +51,10 @@ impl Namespaces {
 pub(super) enum Seen<K, I> {
     There(I, K),
     Gone(I),
-    /// Everything that there was when the watch began has been told.
-    Synced,
+    /// Everything that there was when the watch began, or began again, has been told.
+    Synced {
+        is_first: bool,
+    },
 }
 
 /// Watches one kind of object; objects that went while nobody watched are told as gone. `identify` says which of our
@@ -89,6 +97,7 @@ async fn forward<K, I>(
 {
     let mut known: HashMap<(Option<String>, String), I> = HashMap::new();
     let mut before = HashMap::new();
+    let mut is_first = true;
     let kind = K::kind(&()).into_owned();
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
@@ -103,9 +112,10 @@ async fn forward<K, I>(
                         return;
                     }
                 }
-                if sender.send(Seen::Synced).await.is_err() {
+                if sender.send(Seen::Synced { is_first }).await.is_err() {
                     return;
                 }
+                is_first = false;
                 continue;
             }
             Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => (object, true),
@@ -163,6 +173,7 @@ pub(super) fn identify_pod(pod: &Pod) -> Option<(String, String)> {
 pub(super) async fn pass_on_trials(
     mut seen: mpsc::Receiver<Seen<Trial, (String, u32)>>,
     mailboxes: Mailboxes,
+    probes: Probes,
 ) {
     while let Some(seen) = seen.recv().await {
         let ((uid, index), trial) = match seen {
@@ -171,7 +182,12 @@ pub(super) async fn pass_on_trials(
                 (identity, Some(Box::new(trial)))
             }
             Seen::Gone(identity) => (identity, None),
-            Seen::Synced => continue,
+            Seen::Synced { is_first } => {
+                if is_first {
+                    probes.synced();
+                }
+                continue;
+            }
         };
         mailboxes.put(&uid, move |changes: &mut Changes| drop(changes.trials.insert(index, trial)));
     }
@@ -181,12 +197,18 @@ pub(super) async fn pass_on_trials(
 pub(super) async fn pass_on_pods(
     mut seen: mpsc::Receiver<Seen<Pod, (String, String)>>,
     mailboxes: Mailboxes,
+    probes: Probes,
 ) {
     while let Some(seen) = seen.recv().await {
         let ((uid, name), view) = match seen {
             Seen::There(identity, pod) => (identity, PodView::of(&pod)),
             Seen::Gone(identity) => (identity, None),
-            Seen::Synced => continue,
+            Seen::Synced { is_first } => {
+                if is_first {
+                    probes.synced();
+                }
+                continue;
+            }
         };
         mailboxes.put(&uid, move |changes: &mut Changes| drop(changes.pods.insert(name, view)));
     }

@@ -13,6 +13,7 @@ mod lifecycle;
 mod obstacles;
 mod plugin;
 mod pods;
+mod probes;
 mod retention;
 mod reuse;
 mod runs;
