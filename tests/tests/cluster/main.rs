@@ -10,6 +10,7 @@ mod examples;
 mod failures;
 mod learning;
 mod lifecycle;
+mod neighbours;
 mod obstacles;
 mod plugin;
 mod pods;
