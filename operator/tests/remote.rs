@@ -2,7 +2,12 @@
 
 mod common;
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use common::{PROGRAM, Run, run};
 
@@ -95,4 +100,34 @@ fn a_job_is_either_here_or_there() {
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
     let run = temper(folder.path(), &["best", ".temper/fashion"]);
     assert!(run.stderr.contains("hint: a job on this machine: --store .temper/fashion"), "{}", run.stderr);
+}
+
+#[test]
+fn an_operator_whose_cluster_does_not_answer_says_so_in_the_form_that_is_asked_for() {
+    let folder = folder();
+    let said = |form: &str| {
+        let mut operator = Command::new(PROGRAM)
+            .args(["operator", "--listen", "127.0.0.1:0", "--runner-image", "none", "--log-format", form])
+            .env("KUBECONFIG", folder.path().join("config"))
+            .env("HOME", folder.path())
+            .env_remove("TEMPER_LOG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // It tries again for ever.
+        let lines = BufReader::new(operator.stderr.take().expect("a pipe")).lines();
+        let said: Vec<String> = lines.take(3).map(|line| line.expect("utf-8")).collect();
+        operator.kill().expect("killed");
+        operator.wait().expect("ended");
+        said
+    };
+    for line in said("json") {
+        let line: serde_json::Value = serde_json::from_str(&line).expect(&line);
+        for field in ["level", "message", "target", "timestamp"] {
+            assert!(line[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {line}");
+        }
+    }
+    let text = said("text").join("\n");
+    assert!(text.contains(" WARN ") && text.contains("cannot reach the API server yet"), "{text}");
+    assert!(!text.contains('\u{1b}'), "a file is no place for colours: {text}");
 }

@@ -15,7 +15,7 @@ use super::{
     observe::{PodEnd, PodView, Standing, Trouble},
     trial,
     workers::Assigned,
-    writer::Refused,
+    writer::{Refused, jitter},
 };
 use crate::plan::{Action, Asked, Ending, Observation, Outcome, Phase};
 
@@ -202,7 +202,7 @@ impl Tended {
                 let trouble = Trouble { reason: reason.to_owned(), message };
                 let wait = self.launches.get(&index).map_or(Duration::from_secs(1), |launch| launch.wait);
                 let launch = Launch {
-                    again_at: Some(Instant::now() + wait),
+                    again_at: Some(Instant::now() + wait.mul_f64(jitter())),
                     wait: (wait * 2).min(LONGEST_WAIT),
                     trouble: Some(trouble),
                 };

@@ -85,19 +85,20 @@ impl Metrics {
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "temper_reconcile",
-            "From a change of a job to all that follows from it being done",
+            "One turn of a job: what has changed is taken in and decided on, and what follows is sent off, without the \
+             requests themselves",
             seconds(),
             metrics.reconcile.clone(),
         );
         registry.register_with_unit(
             "temper_decision",
-            "One decision about a job, suggestions included",
+            "One decision about a job, suggestions included, without the wait for its turn",
             seconds(),
             metrics.decision.clone(),
         );
         registry.register_with_unit(
             "temper_suggestion",
-            "One suggestion of a configuration",
+            "A decision that made suggestions, divided by their number",
             seconds(),
             metrics.suggestion.clone(),
         );
@@ -113,7 +114,7 @@ impl Metrics {
         registry.register("temper_jobs", "Jobs", metrics.jobs.clone());
         registry.register(
             "temper_queue_depth",
-            "Jobs with changes not yet looked at",
+            "Jobs with changes that were not looked at yet, or that were not read yet",
             metrics.queue_depth.clone(),
         );
         registry.register("temper_leader", "1 where this operator holds the lease", metrics.leader.clone());
@@ -166,7 +167,8 @@ impl Metrics {
         self.jobs.get_or_create(&State { state }).inc_by(by);
     }
 
-    pub(super) fn queued(&self, by: i64) {
+    /// So many more (or fewer) jobs wait to be looked at.
+    pub(super) fn waiting(&self, by: i64) {
         self.queue_depth.inc_by(by);
     }
 

@@ -17,7 +17,8 @@
 //! - `clock`: whose times are compared
 //! - `read`, `follow`, `logs`: what the objects say to whoever looks at a job
 //! - [`traces`]: spans of its work, sent to a collector
-//! - `permissions`: what trial pods may do; `http`, `metrics`: what the operator says of itself
+//! - `permissions`: what trial pods may do; `version`, `reach`: what must be there before the operator is ready; `http`,
+//!   `metrics`: what it says of itself
 
 mod begin;
 mod carry;
@@ -41,6 +42,7 @@ mod ours;
 mod pace;
 mod permissions;
 mod pod;
+mod reach;
 mod read;
 mod recall;
 mod report;
@@ -139,8 +141,15 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
     let listen = |source| OperatorError::Listen { address: options.listen, source };
     http::serve(options.listen, probes.clone()).await.map_err(listen)?;
     let mut end = Box::pin(asked_to_end().map_err(OperatorError::Signals)?);
+    let namespaces = Namespaces::of(&options.namespaces);
+    let lease = (options.lease_namespace.as_str(), options.lease_name.as_str());
+    let reached = async {
+        version::check(&client, &probes).await?;
+        reach::reach(&client, &namespaces, lease, &probes).await;
+        Ok::<_, version::Unfit>(())
+    };
     tokio::select! {
-        fit = version::check(&client) => fit?,
+        reached = reached => reached?,
         () = &mut end => return Ok(()),
     }
     let deliveries = Deliveries::begin(&client, options.delivery, &options.agent, &options.lease_namespace);
@@ -152,8 +161,7 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         &options.identity,
         fence.clone(),
     );
-    // Standing by is being ready: a rollout waits for no more.
-    probes.is_ready();
+    probes.stands_by();
     tokio::select! {
         ((), ()) = async { tokio::join!(deliveries.known(), candidate.wait()) } => {}
         () = &mut end => return Ok(()),
@@ -177,13 +185,8 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
         questions: Questions::default(),
         client,
     });
-    let namespaces = if options.namespaces.is_empty() {
-        Namespaces::All
-    } else {
-        Namespaces::These(options.namespaces.clone())
-    };
     tokio::select! {
-        () = tasks::tend_all(shared, namespaces) => {}
+        () = tasks::tend_all(shared, namespaces, &probes) => {}
         () = candidate.hold() => {
             fence.close();
             metrics.leads(false);

@@ -56,7 +56,7 @@ impl Report {
     /// Tells people something, as an event of the job. Nothing depends on it.
     pub(super) fn say(&self, kind: EventType, reason: &str, message: &str) {
         let JobKey { namespace, name, uid } = &self.key;
-        tracing::info!(namespace, job = name, reason, message, "said of a job");
+        tracing::info!(namespace, job = name, reason, note = message, "said of a job");
         let object = ObjectReference {
             api_version: Some(API_VERSION.to_owned()),
             kind: Some(TuningJob::kind(&()).into_owned()),

@@ -6,17 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::FutureExt as _;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::DeleteParams,
     runtime::{events::EventType, watcher},
 };
-use temper_crds::{TuningJob, job::Job, validation};
+use temper_crds::{Trial, TuningJob, job::Job, validation};
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 use tracing::Instrument as _;
 
 use super::{
     clock,
+    http::Probes,
     job::{Halt, Shared, Tended, now},
     mailbox::{Mailbox, Mailboxes},
     names::JobKey,
@@ -32,18 +35,24 @@ use crate::{plan::Millis, spans};
 const LOOKED_AT_AGAIN: Duration = Duration::from_mins(1);
 
 /// Tends every job there is and will be. Does not return.
-pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
-    let mailboxes = Mailboxes::default();
-    for trials in namespaces.apis(&shared.client) {
+pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces, probes: &Probes) {
+    let mailboxes = Mailboxes::new(shared.metrics.clone());
+    let (all_jobs, all_trials, all_pods) = (
+        namespaces.apis::<TuningJob>(&shared.client),
+        namespaces.apis::<Trial>(&shared.client),
+        namespaces.apis::<Pod>(&shared.client),
+    );
+    probes.leads(all_jobs.len() + all_trials.len() + all_pods.len());
+    for trials in all_trials {
         let seen = watch::watch(trials, watcher::Config::default(), watch::identify_trial);
-        tokio::spawn(watch::pass_on_trials(seen, mailboxes.clone()));
+        tokio::spawn(watch::pass_on_trials(seen, mailboxes.clone(), probes.clone()));
     }
-    for pods in namespaces.apis(&shared.client) {
+    for pods in all_pods {
         let seen = watch::watch(pods, watch::our_pods(), watch::identify_pod);
-        tokio::spawn(watch::pass_on_pods(seen, mailboxes.clone()));
+        tokio::spawn(watch::pass_on_pods(seen, mailboxes.clone(), probes.clone()));
     }
     let (sender, mut jobs) = mpsc::channel(256);
-    for api in namespaces.apis::<TuningJob>(&shared.client) {
+    for api in all_jobs {
         let mut seen = watch::watch(api, watcher::Config::default(), JobKey::of);
         let sender = sender.clone();
         tokio::spawn(async move {
@@ -65,8 +74,8 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
                     shared.awaited.changed(&key);
                 }
                 if is_new {
-                    shared.metrics.queued(1);
-                    let task = tend_one(shared.clone(), key.clone(), mailbox, Box::new(object));
+                    let task = tend_one(shared.clone(), key.clone(), mailbox.clone(), Box::new(object));
+                    let task = task.map(move |()| mailbox.leave());
                     tasks.insert(key.uid, tokio::spawn(task));
                 } else {
                     mailbox.put(|changes| changes.job = Some(Box::new(object)));
@@ -79,14 +88,18 @@ pub(super) async fn tend_all(shared: Arc<Shared>, namespaces: Namespaces) {
                     task.abort();
                 }
             }
-            Seen::Synced => tracing::info!(jobs = tasks.len(), "every job is known"),
+            Seen::Synced { is_first } => {
+                tracing::info!(jobs = tasks.len(), "every job is known");
+                if is_first {
+                    probes.synced();
+                }
+            }
         }
     }
 }
 
 /// One job, from its first sight until it is gone.
 async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut object: Box<TuningJob>) {
-    shared.metrics.queued(-1);
     let mut pause = Pause::default();
     loop {
         if let Some(newer) = mailbox.take_job() {

@@ -10,6 +10,8 @@ use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use temper_crds::{Trial, TrialHistory, TuningJob, VERSION};
 use tokio::time::sleep;
 
+use super::http::Probes;
+
 /// What is wrong with the cluster's definitions.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -24,7 +26,7 @@ pub struct Unfit {
 ///
 /// # Errors
 /// [`Unfit`].
-pub(super) async fn check(client: &Client) -> Result<(), Unfit> {
+pub(super) async fn check(client: &Client, probes: &Probes) -> Result<(), Unfit> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     for ours in [TuningJob::crd(), Trial::crd(), TrialHistory::crd()] {
         let name = ours.name_any();
@@ -39,6 +41,7 @@ pub(super) async fn check(client: &Client) -> Result<(), Unfit> {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot reach the API server yet");
+                    probes.lacks(format!("cannot read the definition {name}: {error}"));
                     sleep(Duration::from_secs(2)).await;
                 }
             }

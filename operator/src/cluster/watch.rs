@@ -1,5 +1,5 @@
 //! Watches on the API server, whose events become changes in the jobs' mailboxes. An object that cannot be read is
-//! said once and passed over: it never stops the others.
+//! said and passed over: it never stops the others.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,7 @@ use temper_crds::Trial;
 use tokio::sync::mpsc;
 
 use super::{
+    http::Probes,
     mailbox::{Changes, Mailboxes},
     names::{JOB_UID, MANAGED_BY, TEMPER},
     observe::PodView,
@@ -28,6 +29,11 @@ pub(super) enum Namespaces {
 }
 
 impl Namespaces {
+    /// These, or all where none is named.
+    pub(super) fn of(names: &[String]) -> Self {
+        if names.is_empty() { Self::All } else { Self::These(names.to_vec()) }
+    }
+
     /// An API for each.
     pub(super) fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
     where
@@ -45,8 +51,10 @@ impl Namespaces {
 pub(super) enum Seen<K, I> {
     There(I, K),
     Gone(I),
-    /// Everything that there was when the watch began has been told.
-    Synced,
+    /// Everything that there was when the watch began, or began again, has been told.
+    Synced {
+        is_first: bool,
+    },
 }
 
 /// Watches one kind of object; objects that went while nobody watched are told as gone. `identify` says which of our
@@ -79,6 +87,9 @@ where
     receiver
 }
 
+/// Namespace and name.
+type Name = (Option<String>, String);
+
 async fn forward<K, I>(
     events: impl Stream<Item = watcher::Result<watcher::Event<DeserializeGuard<K>>>>,
     sender: mpsc::Sender<Seen<K, I>>,
@@ -87,25 +98,28 @@ async fn forward<K, I>(
     K: Resource<DynamicType = ()>,
     I: Clone,
 {
-    let mut known: HashMap<(Option<String>, String), I> = HashMap::new();
-    let mut before = HashMap::new();
+    let mut known: HashMap<Name, I> = HashMap::new();
+    let mut missing = HashMap::new();
+    let mut is_first = true;
     let kind = K::kind(&()).into_owned();
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         let (object, is_there) = match event {
             Ok(watcher::Event::Init) => {
-                before = std::mem::take(&mut known);
+                // Perhaps for the second time, where a list was broken off.
+                missing.extend(known.drain());
                 continue;
             }
             Ok(watcher::Event::InitDone) => {
-                for (_, gone) in before.drain() {
+                for (_, gone) in missing.drain() {
                     if sender.send(Seen::Gone(gone)).await.is_err() {
                         return;
                     }
                 }
-                if sender.send(Seen::Synced).await.is_err() {
+                if sender.send(Seen::Synced { is_first }).await.is_err() {
                     return;
                 }
+                is_first = false;
                 continue;
             }
             Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => (object, true),
@@ -115,35 +129,45 @@ async fn forward<K, I>(
                 continue;
             }
         };
-        let object = match object.0 {
-            Ok(object) => object,
-            Err(invalid) => {
-                tracing::warn!(
-                    kind,
-                    name = invalid.metadata.name.as_deref().unwrap_or_default(),
-                    namespace = invalid.metadata.namespace.as_deref().unwrap_or_default(),
-                    error = %invalid.error,
-                    "the object cannot be read and is passed over"
-                );
+        let (name, object) = readable(&kind, object);
+        let before = missing.remove(&name).or_else(|| known.remove(&name));
+        let identified = object.as_ref().and_then(identify);
+        let seen = match object {
+            // It may be another object of the same name by now.
+            Some(object) if is_there => {
+                let Some(identity) = identified.or(before) else { continue };
+                known.insert(name, identity.clone());
+                Seen::There(identity, object)
+            }
+            // It cannot be read any more, and is there all the same.
+            None if is_there => {
+                known.extend(before.map(|identity| (name, identity)));
                 continue;
             }
-        };
-        let name = (object.namespace(), object.name_any());
-        let Some(identity) =
-            before.remove(&name).or_else(|| known.remove(&name)).or_else(|| identify(&object))
-        else {
-            continue;
-        };
-        let seen = if is_there {
-            // It may be another object of the same name by now.
-            let identity = identify(&object).unwrap_or(identity);
-            known.insert(name, identity.clone());
-            Seen::There(identity, object)
-        } else {
-            Seen::Gone(identity)
+            _ => {
+                let Some(identity) = before.or(identified) else { continue };
+                Seen::Gone(identity)
+            }
         };
         if sender.send(seen).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Namespace and name of an object, and the object, where it can be read.
+fn readable<K>(kind: &str, object: DeserializeGuard<K>) -> (Name, Option<K>)
+where
+    K: Resource<DynamicType = ()>,
+{
+    match object.0 {
+        Ok(object) => ((object.namespace(), object.name_any()), Some(object)),
+        Err(invalid) => {
+            let name = invalid.metadata.name.unwrap_or_default();
+            let namespace = invalid.metadata.namespace;
+            let error = invalid.error;
+            tracing::warn!(kind, name, namespace, error, "the object cannot be read and is passed over");
+            ((namespace, name), None)
         }
     }
 }
@@ -163,6 +187,7 @@ pub(super) fn identify_pod(pod: &Pod) -> Option<(String, String)> {
 pub(super) async fn pass_on_trials(
     mut seen: mpsc::Receiver<Seen<Trial, (String, u32)>>,
     mailboxes: Mailboxes,
+    probes: Probes,
 ) {
     while let Some(seen) = seen.recv().await {
         let ((uid, index), trial) = match seen {
@@ -171,7 +196,12 @@ pub(super) async fn pass_on_trials(
                 (identity, Some(Box::new(trial)))
             }
             Seen::Gone(identity) => (identity, None),
-            Seen::Synced => continue,
+            Seen::Synced { is_first } => {
+                if is_first {
+                    probes.synced();
+                }
+                continue;
+            }
         };
         mailboxes.put(&uid, move |changes: &mut Changes| drop(changes.trials.insert(index, trial)));
     }
@@ -181,12 +211,18 @@ pub(super) async fn pass_on_trials(
 pub(super) async fn pass_on_pods(
     mut seen: mpsc::Receiver<Seen<Pod, (String, String)>>,
     mailboxes: Mailboxes,
+    probes: Probes,
 ) {
     while let Some(seen) = seen.recv().await {
         let ((uid, name), view) = match seen {
             Seen::There(identity, pod) => (identity, PodView::of(&pod)),
             Seen::Gone(identity) => (identity, None),
-            Seen::Synced => continue,
+            Seen::Synced { is_first } => {
+                if is_first {
+                    probes.synced();
+                }
+                continue;
+            }
         };
         mailboxes.put(&uid, move |changes: &mut Changes| drop(changes.pods.insert(name, view)));
     }
@@ -195,4 +231,111 @@ pub(super) async fn pass_on_pods(
 /// The pods that are ours.
 pub(super) fn our_pods() -> watcher::Config {
     watcher::Config::default().labels(&format!("{MANAGED_BY}={TEMPER},{JOB_UID}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+
+    type Guarded = DeserializeGuard<Trial>;
+
+    /// A trial that can be read only if its index is a number.
+    fn trial(name: &str, index: &serde_json::Value) -> Guarded {
+        serde_json::from_value(json!({
+            "apiVersion": "temper.rs/v1alpha1", "kind": "Trial",
+            "metadata": {"name": name, "namespace": "team", "ownerReferences": [{
+                "apiVersion": "temper.rs/v1alpha1", "kind": "TuningJob", "name": "job", "uid": "uid",
+            }]},
+            "spec": {"job": "job", "index": index, "parameters": {}},
+        }))
+        .unwrap()
+    }
+
+    fn good(index: u32) -> Guarded {
+        trial(&format!("trial-{index}"), &index.into())
+    }
+
+    fn bad(name: &str) -> Guarded {
+        let bad = trial(name, &"one".into());
+        assert!(bad.0.is_err(), "it is not bad at all");
+        bad
+    }
+
+    /// What is told of these events: `+1` for trial 1 that is there, `-1` for one that is gone, `=` for all told.
+    async fn told(events: Vec<watcher::Result<Event<Guarded>>>) -> Vec<String> {
+        let (sender, mut receiver) = mpsc::channel(64);
+        forward(stream::iter(events), sender, identify_trial).await;
+        let mut told = Vec::new();
+        while let Some(seen) = receiver.recv().await {
+            told.push(match seen {
+                Seen::There((_, index), trial) => {
+                    assert_eq!(trial.spec.index, index);
+                    format!("+{index}")
+                }
+                Seen::Gone((_, index)) => format!("-{index}"),
+                Seen::Synced { is_first } => if is_first { "first =" } else { "=" }.to_owned(),
+            });
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn an_object_that_cannot_be_read_stops_none_of_the_others() {
+        let events = vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(good(0))),
+            Ok(Event::InitApply(bad("bad"))),
+            Ok(Event::InitApply(good(1))),
+            Ok(Event::InitDone),
+            Ok(Event::Apply(bad("bad"))),
+            Ok(Event::Apply(good(2))),
+            Ok(Event::Delete(bad("bad"))),
+            Ok(Event::Delete(good(0))),
+            Err(watcher::Error::NoResourceVersion),
+            Ok(Event::Init),
+            Ok(Event::InitApply(bad("worse"))),
+            Ok(Event::InitApply(good(2))),
+            Ok(Event::InitDone),
+            Ok(Event::Apply(good(3))),
+        ];
+        assert_eq!(told(events).await, ["+0", "+1", "first =", "+2", "-0", "+2", "-1", "=", "+3"]);
+    }
+
+    #[tokio::test]
+    async fn what_went_while_a_list_was_broken_off_is_told_as_gone() {
+        let events = vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(good(0))),
+            Ok(Event::InitApply(good(1))),
+            Ok(Event::InitDone),
+            Ok(Event::Init),
+            Ok(Event::InitApply(good(0))),
+            Ok(Event::Init),
+            Ok(Event::InitApply(good(0))),
+            Ok(Event::InitDone),
+        ];
+        assert_eq!(told(events).await, ["+0", "+1", "first =", "+0", "+0", "-1", "="]);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_cannot_be_read_any_more_is_there_until_it_goes() {
+        let events = vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(good(0))),
+            Ok(Event::InitApply(good(1))),
+            Ok(Event::InitDone),
+            Ok(Event::Apply(bad("trial-0"))),
+            Ok(Event::Init),
+            Ok(Event::InitApply(bad("trial-0"))),
+            Ok(Event::InitApply(bad("trial-1"))),
+            Ok(Event::InitDone),
+            Ok(Event::Delete(bad("trial-0"))),
+            Ok(Event::Apply(good(1))),
+        ];
+        assert_eq!(told(events).await, ["+0", "+1", "first =", "=", "-0", "+1"]);
+    }
 }

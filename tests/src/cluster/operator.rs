@@ -2,6 +2,8 @@
 
 use std::{
     fs::{self, File},
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -20,7 +22,7 @@ pub struct Operator {
 
 impl Operator {
     /// One for the world's namespace alone, called `identity` among those that want to lead there; its clock is
-    /// `ahead` of everybody's. Options win over those that it has anyway.
+    /// `ahead` of everybody's. Options win over those that it has anyway; those of the form `NAME=VALUE` are variables.
     pub(super) fn start(world: &World, identity: &str, ahead: Duration, options: &[&str]) -> Self {
         let cluster = world.cluster();
         let log = world.folder().join(format!("{identity}.log"));
@@ -29,6 +31,8 @@ impl Operator {
         let copy = file.try_clone().unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let program = temper(&[]).get_program().to_owned();
         let skew = format!("+{}s", ahead.as_secs());
+        let is_variable = |option: &&str| option.contains('=') && !option.starts_with('-');
+        let (variables, options): (Vec<&str>, Vec<&str>) = options.iter().copied().partition(is_variable);
         // It does not outlive the tests, however they end.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
@@ -43,6 +47,7 @@ impl Operator {
             // A clock that is wrong, not one that runs otherwise.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("TEMPER_LOG", "info,temper_operator=debug")
+            .envs(variables.iter().filter_map(|variable| variable.split_once('=')))
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(copy)
@@ -63,6 +68,27 @@ impl Operator {
             assert!(Instant::now() < deadline, "the operator never said {text:?}:\n{}", self.log());
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Status and body of its answer at `/health`, `/ready` or `/metrics`; `None` where there is none.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        // It was given no port, and says which it took: one that was started again, the last.
+        let log = self.log();
+        let told = log.lines().rfind(|line| line.contains("serves /health"))?;
+        let (_, port) = told.split_once("127.0.0.1:")?;
+        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).ok()?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// A number among its metrics that has no label.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics")?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// SIGKILL: it has no time for anything.

@@ -1,7 +1,13 @@
 //! Pods that run one trial after another.
 
 use serde_json::json;
-use temper_tests::cluster::{Job, World};
+use temper_tests::cluster::{Job, World, condition};
+
+const QUICK: &str = r#"sleep 0.5; echo "{\"loss\": $PARAM_x}""#;
+
+fn warm(name: &str) -> Job {
+    Job::new(name, QUICK).with(&json!({"trial": {"podPolicy": "Reuse"}}))
+}
 
 #[test]
 fn two_workers_run_all_trials_and_go_at_the_end() {
@@ -38,4 +44,66 @@ fn a_worker_that_is_deleted_is_replaced_and_its_trial_tried_again() {
     assert_eq!((status.trials.created, status.trials.completed, status.trials.failed), (8, 8, 0));
     assert!(ledger.most_live() <= 2);
     assert_eq!(ledger.pods().len(), 3);
+}
+
+#[test]
+fn workers_beyond_a_quota_are_waited_for_and_the_one_there_is_does_the_work() {
+    let Some(world) = World::new("few-workers") else { return };
+    world.make(&json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}},
+    }));
+    let _operator = world.operator();
+    let ledger = world.ledger("cramped");
+    world.apply(&warm("cramped").sized(6, 3));
+    let status = world.status("cramped", "told of the quota", |status| {
+        condition(status, "Progressing").1 == "QuotaExceeded"
+    });
+    let message = condition(&status, "Progressing").2;
+    assert!(message.contains("exceeded quota: one"), "{message}");
+    let status = world.completes("cramped");
+    assert_eq!((status.trials.completed, status.trials.failed), (6, 0));
+    ledger.each_once(6, 3);
+    world.until("without workers", || world.pods("cramped").len(), |left| *left == 0);
+}
+
+#[test]
+fn workers_that_nobody_has_room_for_work_once_the_quota_is_raised() {
+    let Some(world) = World::new("no-workers") else { return };
+    let quota = |pods: &str| {
+        world.make(&json!({
+            "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"},
+            "spec": {"hard": {"pods": pods}},
+        }));
+    };
+    quota("0");
+    let _operator = world.operator();
+    let ledger = world.ledger("held");
+    world.apply(&warm("held"));
+    let status = world
+        .status("held", "told of the quota", |status| condition(status, "Progressing").1 == "QuotaExceeded");
+    let (progressing, _, message) = condition(&status, "Progressing");
+    assert!(!progressing && message.contains("exceeded quota: none"), "{message}");
+    quota("2");
+    let status = world.completes("held");
+    assert_eq!((status.trials.completed, status.trials.failed), (4, 0));
+    ledger.each_once(4, 2);
+}
+
+#[test]
+fn workers_that_fit_nowhere_wait_until_a_node_fits_them() {
+    let Some(world) = World::new("unplaced-workers") else { return };
+    let _operator = world.operator();
+    let label = format!("temper.test/{}", world.namespace());
+    let ledger = world.ledger("unplaced");
+    world.apply(&warm("unplaced").with_pod(&json!({"nodeSelector": {&label: "yes"}})));
+    let status =
+        world.status("unplaced", "stuck", |status| condition(status, "Progressing").1 == "Unschedulable");
+    let (progressing, _, message) = condition(&status, "Progressing");
+    assert!(!progressing && message.contains("node"), "{message}");
+    world.cluster().must(&["label", "nodes", "--all", &format!("{label}=yes")]);
+    let status = world.completes("unplaced");
+    world.cluster().must(&["label", "nodes", "--all", &format!("{label}-")]);
+    assert_eq!((status.trials.completed, status.trials.failed), (4, 0));
+    ledger.each_once(4, 2);
+    assert_eq!(ledger.pods().len(), 2, "the workers that waited did the work");
 }
