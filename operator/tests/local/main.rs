@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod commands;
+mod curves;
 mod interruption;
 mod killing;
 mod learning;
