@@ -53,8 +53,8 @@ bench-suggest: setup-python build ## milliseconds of a suggestion beside Optuna,
 bench-scheduler: build ## what ASHA saves of the main job's wall time, beside no scheduler: 20 minutes
 	tests/bench/scheduler.py $(if $(SEEDS),--seeds $(SEEDS))
 
-bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run
-	.venv/bin/python tests/bench/torch/run.py
+bench-torch: setup-python build ## images per second of the built-in networks beside eager PyTorch, in one run; DEVICE=cuda
+	.venv/bin/python tests/bench/torch/run.py $(if $(DEVICE),--device $(DEVICE))
 
 .PHONY: pods
 pods: setup ## build what tests on a cluster need: the static agent, and as root the cluster

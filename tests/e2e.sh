@@ -18,7 +18,7 @@ mkdir -p target/e2e
 beside=$!
 failed=0
 cargo test --locked -p temper-tests --test cluster -- --test-threads=3 || failed=1
-cargo test --locked -p temper-tests --lib --test examples -- --test-threads=2 || failed=1
+cargo test --locked -p temper-tests --lib --test examples --test scripts -- --test-threads=2 || failed=1
 tests/chart/run.sh || failed=1
 wait $beside || failed=1
 cat target/e2e/beside.log

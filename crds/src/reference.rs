@@ -3,6 +3,12 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use temper_advisor::{
+    options::{OptionText, in_manifest},
+    registry::Registration,
+    schedule::SCHEDULERS,
+    search::SEARCHERS,
+};
 
 use crate::{API_VERSION, manifests::definitions};
 
@@ -34,14 +40,43 @@ pub fn markdown() -> String {
             }
         }
     }
+    page.push_str(
+        "\n## Options of searches and schedulers\n\n\
+         An algorithm's own settings. `temper explain job.yaml` shows those of a job, with the values in use.\n",
+    );
+    options("search", SEARCHERS, &mut page);
+    options("scheduler", SCHEDULERS, &mut page);
     page
+}
+
+/// A row for each option of each algorithm, and for each algorithm that has none.
+fn options<Build>(part: &str, registry: &[Registration<Build>], page: &mut String) {
+    page.push_str(&format!(
+        "\n| `spec.{part}.options` of | option | type | default | |\n|---|---|---|---|---|\n"
+    ));
+    for entry in registry {
+        let options = entry.described();
+        if options.is_empty() {
+            page.push_str(&format!("| `{}` | none | | | |\n", entry.name));
+        }
+        for OptionText { name, kind, default, description } in options {
+            let default =
+                if default.is_null() { String::new() } else { format!("`{}`", in_manifest(&default)) };
+            let description = in_cell(&description);
+            page.push_str(&format!("| `{}` | `{name}` | {kind} | {default} | {description} |\n", entry.name));
+        }
+    }
+}
+
+/// A text as a cell of a table.
+fn in_cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', "<br>")
 }
 
 /// A row for the field and one for each below it.
 fn rows(schema: &JSONSchemaProps, path: &str, required: bool, page: &mut String) {
     let needed = if required { ", required" } else { "" };
-    let text = schema.description.as_deref().unwrap_or_default().replace('|', "\\|").replace('\n', "<br>");
-    let text = text.replace('<', "&lt;").replace("&lt;br>", "<br>");
+    let text = in_cell(schema.description.as_deref().unwrap_or_default());
     page.push_str(&format!("| `{path}` | {}{needed} | {text}{} |\n", kind(schema), allowed(schema)));
     // What is Kubernetes' own is documented there.
     if path == "spec.trial.template" {

@@ -12,11 +12,19 @@ from torch import nn
 
 
 def folder() -> pathlib.Path:
-    """Where the files of Fashion-MNIST are: $TEMPER_DATA, or Debian's package dataset-fashion-mnist."""
-    for path in (os.environ.get("TEMPER_DATA"), "/usr/share/datasets/fashion-mnist"):
-        if path and any(pathlib.Path(path).glob("train-images-idx3-ubyte*")):
-            return pathlib.Path(path)
-    raise SystemExit("Fashion-MNIST is not here: set TEMPER_DATA to a folder with its files, or run `make setup`")
+    """Where the files of Fashion-MNIST are, looked for as temper-runner does: $TEMPER_DATA, the cache, Debian's package."""
+    local = os.environ.get("TEMPER_DATA")
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    places = [pathlib.Path(local, "fashion-mnist"), pathlib.Path(local)] if local else []
+    places += [cache / "temper/data/fashion-mnist", pathlib.Path("/usr/share/datasets/fashion-mnist")]
+    for place in places:
+        if any((place / f"train-images-idx3-ubyte{suffix}").exists() for suffix in ("", ".gz")):
+            return place
+    raise SystemExit(
+        "Fashion-MNIST is not here. Put it into the cache with `temper-runner train --data fashion-mnist --epochs 1`, "
+        "or on Debian: apt-get install dataset-fashion-mnist; or set TEMPER_DATA to a folder with its files. Not in:\n  "
+        + "\n  ".join(map(str, places))
+    )
 
 
 def read(name: str) -> torch.Tensor:

@@ -1,5 +1,6 @@
 //! What a job would do, before it does it.
 
+mod options;
 mod reach;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use temper_advisor::{
 use temper_crds::job::{Goal, Job, MetricsFormat};
 use temper_runner::agent::{self, protocol::Assignment};
 
+pub use options::OptionInUse;
 pub use reach::{Reach, Rung};
 
 use crate::{
@@ -38,11 +40,18 @@ pub struct Explanation {
     pub algorithm: String,
     /// How it does that, and why so.
     pub search: String,
+    /// What Auto chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
+    /// What can be set of the algorithm, of what Auto chose too.
+    pub search_options: Vec<OptionInUse>,
     /// From which earlier jobs it learns, or why it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm_start: Option<String>,
     /// How far trials go.
     pub scheduler: String,
+    /// What can be set of the scheduler.
+    pub scheduler_options: Vec<OptionInUse>,
     /// How many trials get how far, and what that saves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
@@ -119,6 +128,7 @@ pub fn explain(
         None => (Vec::new(), job.trial.template.command()),
     };
     let space = &job.settings.space;
+    let (search_options, chosen) = options::of_search(job)?;
     Ok(Explanation {
         job: job.name.clone(),
         objectives: objectives(job),
@@ -126,7 +136,10 @@ pub fn explain(
         configurations: space.cardinality(),
         algorithm: job.settings.search.algorithm.clone(),
         search,
+        chosen,
+        search_options,
         warm_start,
+        scheduler_options: options::of_scheduler(job)?,
         reach: reach::reach(job, &state.advisor().rungs())?,
         scheduler,
         budget: budget(job),

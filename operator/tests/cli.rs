@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::temper;
 
 #[test]
@@ -94,4 +96,20 @@ fn definitions_are_printed_written_and_checked_for_drift() {
     let drifted = temper(&["crds", "--out", out, "--check"]);
     assert!(drifted.stderr.contains("trials.yaml differs"), "{}", drifted.stderr);
     assert!(!drifted.stderr.contains("tuningjobs.yaml"), "{}", drifted.stderr);
+}
+
+/// A release does both within ten milliseconds; a build for tests, with others beside it, may take thirty times that.
+#[test]
+fn it_starts_and_validates_at_once() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/fashion-mnist/job.yaml");
+    for arguments in [&["--version"][..], &["validate", example]] {
+        let once = |_| {
+            let begun = Instant::now();
+            temper(arguments).success();
+            begun.elapsed()
+        };
+        let mut took: Vec<Duration> = (0..9).map(once).collect();
+        took.sort();
+        assert!(took[4] < Duration::from_millis(300), "{arguments:?} took {took:?}");
+    }
 }

@@ -58,6 +58,44 @@ fn explain_says_what_would_be_done_and_why() {
 }
 
 #[test]
+fn explain_lists_the_options_of_both_algorithms_with_the_values_in_use() {
+    let text = JOB
+        .replace("{algorithm: Random}", "{algorithm: TPE, options: {candidates: 48}}")
+        .replace("{type: ASHA}", "{type: ASHA, options: {mode: promotion}}");
+    let (_folder, job) = file(&text);
+    let text = temper(&["explain", &job]).success().stdout;
+    for part in [
+        "search.options:\n  multivariate  true by default (boolean)\n    Whether parameters are modelled together",
+        "  candidates  48, by default 24 (integer, at least 1)\n",
+        "scheduler.options:\n  mode  promotion, by default stopping (stopping or promotion)\n",
+        "  rungLevels  not set (list of integer)\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing from:\n{text}");
+    }
+    let said = temper(&["explain", "-o", "json", &job]).success().stdout;
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let candidates = &said["searchOptions"][2];
+    assert_eq!(
+        (&candidates["name"], &candidates["type"]),
+        (&json!("candidates"), &json!("integer, at least 1"))
+    );
+    assert_eq!((&candidates["default"], &candidates["value"]), (&json!(24), &json!(48)));
+    assert!(candidates["description"].as_str().is_some_and(|text| text.contains("for each proposal")));
+    assert_eq!(said["schedulerOptions"][0]["value"], "promotion");
+}
+
+#[test]
+fn explain_lists_the_options_of_what_auto_chose() {
+    let (_folder, job) = file(&JOB.replace("algorithm: Random", "algorithm: Auto"));
+    let text = temper(&["explain", &job]).success().stdout;
+    let said = temper(&["explain", "-o", "json", &job]).success().stdout;
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let chosen = said["chosen"].as_str().expect("Auto chose one");
+    assert!(text.contains(&format!("To set options, write {chosen} as search.algorithm.")), "{text}");
+    assert!(said["searchOptions"].as_array().is_some_and(|options| !options.is_empty()), "{said}");
+}
+
+#[test]
 fn explain_counts_trials_at_rungs_and_their_cost() {
     let (_folder, job) = file(JOB);
     let said: Value =

@@ -3,11 +3,16 @@
 
 Usage: tests/bench/local-executor.py [TRIALS] (default 10000), after `cargo build --release -p temper-operator`.
 Prints the rate over every tenth of the trials, which is level if the cost of a trial does not grow with those that
-have finished, and the executor's resident memory at its largest.
+have finished, and the executor's resident memory at its largest. Exits with 1 when a threshold is missed: --rate,
+--memory, or --slower, how many times slower than the second tenth the last three may be (their median; with room for
+what else the machine does).
 """
 
+import argparse
+import os
 import pathlib
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,27 +41,61 @@ def resident(pid):
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
-def main():
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    temper = pathlib.Path(__file__).resolve().parents[2] / "target/release/temper"
+def run(temper, trials):
+    """Runs a job of so many trials: seconds, MB, and when each trial ended, in milliseconds."""
     with tempfile.TemporaryDirectory(dir=".") as folder:
         job = pathlib.Path(folder) / "job.yaml"
         job.write_text(JOB.format(trials=trials))
         command = [temper, "run", job, "--store", f"{folder}/store", "--progress", "none"]
         begun = time.monotonic()
-        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         memory = 0
-        while run.poll() is None:
-            memory = max(memory, resident(run.pid))
+        while child.poll() is None:
+            memory = max(memory, resident(child.pid))
             time.sleep(0.1)
         seconds = time.monotonic() - begun
         ends = [row[0] for row in sqlite3.connect(f"{folder}/store/store.db").execute(ENDS)]
     assert len(ends) == trials, f"{len(ends)} of {trials} trials ended"
-    step = max(trials // 10, 1)
-    for first in range(0, trials - step, step):
-        rate = step / max((ends[first + step] - ends[first]) / 1000, 1e-3)
-        print(f"trials {first:6} to {first + step:6}: {rate:6.0f} a second")
-    print(f"{trials} trials in {seconds:.1f} s: {trials / seconds:.0f} a second; executor {memory:.0f} MB")
+    return seconds, memory, ends
+
+
+def missed(rate, memory, tenths, limits):
+    """What was not met, a sentence for each."""
+    if rate < limits.rate:
+        yield f"{rate:.0f} trials a second, fewer than {limits.rate:g}"
+    if memory > limits.memory:
+        yield f"{memory:.0f} MB, more than {limits.memory:g}"
+    second, last = tenths[1], statistics.median(tenths[-3:])
+    if last * limits.slower < second:
+        yield f"{last:.0f} a second at the end beside {second:.0f} in the second tenth: over {limits.slower:g} times slower"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trials", type=int, nargs="?", default=10_000)
+    parser.add_argument("--rate", type=float, default=150, help="fewest trials a second (default %(default)s)")
+    parser.add_argument("--memory", type=float, default=100, help="most MB (default %(default)s)")
+    parser.add_argument("--slower", type=float, default=1.5, help="how much slower the end may be (default %(default)s)")
+    limits = parser.parse_args()
+    trials = limits.trials
+    if trials < 100:
+        parser.error("fewer than 100 trials say nothing")
+    temper = pathlib.Path(os.environ.get("TEMPER", pathlib.Path(__file__).parents[2] / "target/release/temper")).resolve()
+    if not temper.exists():
+        parser.error(f"{temper} is not there: cargo build --release -p temper-operator")
+    seconds, memory, ends = run(temper, trials)
+    step = trials // 10
+    tenths = []
+    for first in range(0, 10 * step, step):
+        begin = ends[first - 1] if first else ends[0]
+        tenths.append(step / max((ends[first + step - 1] - begin) / 1000, 1e-3))
+        print(f"trials {first:6} to {first + step:6}: {tenths[-1]:6.0f} a second")
+    rate = trials / seconds
+    print(f"{trials} trials in {seconds:.1f} s: {rate:.0f} a second; executor {memory:.0f} MB")
+    problems = list(missed(rate, memory, tenths, limits))
+    for problem in problems:
+        print(f"missed: {problem}", file=sys.stderr)
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

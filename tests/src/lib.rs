@@ -34,7 +34,7 @@ pub fn temper(arguments: &[&str]) -> Command {
         vec![root().join(".venv/bin"), runner.parent().map(Path::to_path_buf).unwrap_or_default()];
     folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let mut command = Command::new(temper);
-    command.args(arguments).current_dir(root()).env_remove("TEMPER_DATA");
+    command.args(arguments).current_dir(root());
     if let Ok(path) = env::join_paths(folders) {
         command.env("PATH", path);
     }

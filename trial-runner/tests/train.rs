@@ -75,9 +75,13 @@ impl Place {
 
     /// `train` on the images with one thread, saving to `checkpoints`.
     fn train(&self, checkpoints: &str, arguments: &[&str]) -> Command {
+        self.train_on("cpu", checkpoints, arguments)
+    }
+
+    fn train_on(&self, device: &str, checkpoints: &str, arguments: &[&str]) -> Command {
         let mut command = runner();
         command
-            .args(["train", "--threads", "1", "--device", "cpu", "--data"])
+            .args(["train", "--threads", "1", "--device", device, "--data"])
             .arg(format!("idx:{}", self.folder.path().display()))
             .arg("--checkpoint-dir")
             .arg(self.path(checkpoints))
@@ -393,6 +397,44 @@ fn a_whole_run_leaves_no_trace_of_the_test_part_in_training() {
     fs::write(place.path("t10k-images-idx3-ubyte"), blank).unwrap();
     assert_eq!(results(&lines(&mut place.train("b", &arguments))), results(&before));
     assert_eq!(place.weights("a/epoch-0002"), place.weights("b/epoch-0002"));
+}
+
+/// Where there is a GPU: one short epoch and another from its checkpoint, in bfloat16. Where there is none, that is said.
+#[test]
+fn a_gpu_trains_and_resumes_and_without_one_it_is_an_error() {
+    let place = Place::with_images(600);
+    let arguments = [
+        "--model",
+        "cnn",
+        "--set=width=8",
+        "--set=epochs=2",
+        "--set=batchSize=20",
+        "--set=precision=bfloat16",
+    ];
+    let train = |until: &str| {
+        let mut command = place.train_on("cuda", "c", &arguments);
+        command.env("TEMPER_RESOURCE_MAX", until);
+        command
+    };
+    let hidden = train("1").env("CUDA_VISIBLE_DEVICES", "").output().unwrap();
+    let told = stderr(&hidden);
+    assert_eq!(hidden.status.code(), Some(2), "{told}");
+    assert!(told.starts_with("error: --device cuda: ") && told.lines().count() == 1, "{told}");
+    assert!(place.checkpoints("c").is_empty(), "nothing was trained");
+    let is_hidden = std::env::var("CUDA_VISIBLE_DEVICES").is_ok_and(|devices| devices.trim().is_empty());
+    if is_hidden || !std::path::Path::new("/dev/nvidiactl").exists() {
+        eprintln!("skipped: there is no GPU to train on");
+        return;
+    }
+    let mut lines: Vec<Value> = ["1", "2"].into_iter().flat_map(|until| lines(&mut train(until))).collect();
+    assert_eq!(lines.len(), 2, "the second goes on from the first: {lines:?}");
+    assert!(number(&lines[1], "train_loss") < number(&lines[0], "train_loss"), "{lines:?}");
+    let again: Value = serde_json::from_slice(&place.evaluate("c", "validation").stdout).unwrap();
+    let best = lines.drain(..).map(|line| number(&line, "accuracy")).fold(0.0, f64::max);
+    assert!(
+        (number(&again, "accuracy") - best).abs() < 0.05,
+        "the CPU evaluates what the GPU trained: {again}"
+    );
 }
 
 #[test]

@@ -16,8 +16,9 @@ use crate::{
     Invalid, Resource, TrialIndex,
     history::{History, Report, Trial, TrialState},
     past::PastTrial,
+    registry::Registration,
     schedule::{self, Ending, Goal, Promotion, Scheduler, Verdict},
-    search::{self, Searcher},
+    search::{self, BuildSearcher, Searcher},
     space::{Configuration, Space},
 };
 
@@ -50,6 +51,16 @@ impl Settings {
         let implied =
             || if self.scheduler.kind == schedule::NONE { None } else { schedule::max_of(&self.space) };
         self.scheduler.max.or_else(implied)
+    }
+
+    /// The algorithm that proposes: where Auto is asked for, what it chooses.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn algorithm(&self) -> Result<&'static Registration<BuildSearcher>, Invalid> {
+        let asked = search::searcher(&self.search.algorithm)?;
+        let is_auto = asked.name == search::auto::REGISTRATION.name;
+        Ok(if is_auto { search::auto::choose(&search_context(self)).0 } else { asked })
     }
 }
 

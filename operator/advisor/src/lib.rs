@@ -20,6 +20,7 @@ pub mod error;
 pub mod history;
 pub mod ids;
 pub mod importance;
+pub mod options;
 pub mod past;
 pub mod registry;
 pub mod rng;

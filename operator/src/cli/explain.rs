@@ -3,6 +3,7 @@
 use std::{io, io::Write, path::PathBuf};
 
 use anyhow::{Context, anyhow};
+use temper_advisor::options::in_manifest;
 
 use super::{
     Exit, Failure, Shell,
@@ -12,12 +13,13 @@ use super::{
     trials::short,
     warm_start,
 };
-use crate::explain::{self, Explanation, Reach, Variable};
+use crate::explain::{self, Explanation, OptionInUse, Reach, Variable};
 
 /// Say what a job would do, and why
 ///
 /// The space and its size, the algorithm and why it was chosen, how many trials the scheduler lets get how far and what
-/// that saves, the first proposals, and what a trial is given and must report. Nothing is run.
+/// that saves, the options of both with the values in use, the first proposals, and what a trial is given and must
+/// report. Nothing is run.
 #[derive(clap::Args)]
 #[command(after_help = "\
 temper explain job.yaml
@@ -111,9 +113,14 @@ fn text(out: &mut impl Write, said: &Explanation, unit: &str) -> io::Result<()> 
     if let Some(warm_start) = &said.warm_start {
         writeln!(out, "{warm_start}")?;
     }
+    if let Some(chosen) = &said.chosen {
+        writeln!(out, "To set options, write {chosen} as search.algorithm.")?;
+    }
+    options(out, "search.options", &said.search_options)?;
 
     heading(out, "How far trials go")?;
     writeln!(out, "{}", said.scheduler)?;
+    options(out, "scheduler.options", &said.scheduler_options)?;
     if let Some(reach) = &said.reach {
         rungs(out, reach, unit)?;
     }
@@ -142,6 +149,28 @@ fn text(out: &mut impl Write, said: &Explanation, unit: &str) -> io::Result<()> 
 
 fn heading(out: &mut impl Write, title: &str) -> io::Result<()> {
     writeln!(out, "\n{0}{title}{0:#}", style::HEADING)
+}
+
+/// What can be set under `field`, and how it is set.
+fn options(out: &mut impl Write, field: &str, options: &[OptionInUse]) -> io::Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{field}:")?;
+    for OptionInUse { option, value } in options {
+        let default = if option.default == *value {
+            " by default".to_owned()
+        } else if option.default.is_null() {
+            String::new()
+        } else {
+            format!(", by default {}", in_manifest(&option.default))
+        };
+        let set =
+            if value.is_null() { "not set".to_owned() } else { format!("{}{default}", in_manifest(value)) };
+        writeln!(out, "  {0}{1}{0:#}  {set} ({2})", style::LITERAL, option.name, option.kind)?;
+        writeln!(out, "    {}", option.description)?;
+    }
+    Ok(())
 }
 
 fn rungs(out: &mut impl Write, reach: &Reach, unit: &str) -> io::Result<()> {

@@ -77,7 +77,7 @@ pub(super) enum Format {
 
 impl Run {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let (manifest, mut job) = read_job(&self.source())?;
+        let (manifest, mut job) = read_job(shell, &self.source())?;
         let (workload, slots) = self.prepare(shell, &mut job)?;
         let store_path = self.store.clone().unwrap_or_else(|| Path::new(".temper").join(&job.name));
         if self.fresh {
@@ -129,9 +129,6 @@ impl Run {
 
     /// What one trial runs, and how many at once; the job's parallelism becomes what this machine gives.
     fn prepare(&self, shell: Shell, job: &mut Job) -> Result<(Workload, Vec<slots::Slot>), Failure> {
-        for warning in &job.warnings {
-            shell.warn(&format!("{}:{warning}", self.source()));
-        }
         let mut workload = Workload::read(&job.trial.template).map_err(|wrong| {
             let at = |invalid: temper_advisor::Invalid| {
                 let name = &job.trial.template.container().name;
@@ -232,11 +229,14 @@ impl Run {
     }
 }
 
-/// A job's manifest, as text and as what it says.
-pub(super) fn read_job(source: &Manifest) -> Result<(String, Job), Failure> {
+/// A job's manifest, as text and as what it says; what deserves a warning is said.
+pub(super) fn read_job(shell: Shell, source: &Manifest) -> Result<(String, Job), Failure> {
     let manifest = source.read()?;
     let job = validation::parse_job(&manifest)
         .map_err(|errors| Failure::wrong_input(anyhow!("{}", errors.render(&source.to_string()))))?;
+    for warning in &job.warnings {
+        shell.warn(&format!("{source}:{warning}"));
+    }
     Ok((manifest, job))
 }
 

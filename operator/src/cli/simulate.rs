@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use temper_advisor::Invalid;
 use temper_crds::job::Job;
 
 use super::{
@@ -23,12 +22,20 @@ use crate::{
     plan::{Event, JobState, Millis},
     simulate::{
         self, Source,
-        curves::{Synthetic, Table, read_csv, read_jsonl},
+        synthetic::Synthetic,
+        table::{
+            Table,
+            rows::{read_csv, read_jsonl},
+        },
     },
 };
 
 /// Events written in one transaction.
 const BATCH: usize = 10_000;
+/// Errors of a table that are shown.
+const SHOWN: usize = 20;
+/// Most trials that a job may create.
+const MOST_TRIALS: u128 = 1_000_000;
 
 /// Run a job in virtual time, over recorded learning curves or a known function
 ///
@@ -38,13 +45,16 @@ const BATCH: usize = 10_000;
 #[command(after_help = "\
 # How many epochs ASHA saves on curves recorded before
 temper simulate job.yaml --curves curves.csv
+# How another scheduler would have done on the curves of a job that was run
+temper export --reports --out curves.csv && temper simulate other.yaml --curves curves.csv
 # How a searcher does on a function whose optimum is known
 temper simulate job.yaml --function hartmann6")]
 pub(super) struct Simulate {
     /// The job, a YAML file; - reads stdin.
     job: PathBuf,
     /// Recorded learning curves: a CSV file with a header, or .jsonl with an object on each line. A row is one step of
-    /// one configuration: its parameters, the resource, the metrics, and `seconds`, which the step took [default 1].
+    /// one configuration: its parameters, the resource, the metrics, and `seconds`, which the step took [default 1];
+    /// of a job without a scheduler the rows of a configuration are counted. Or what `temper export --reports` wrote.
     #[arg(long, value_name = "FILE", conflicts_with = "function", required_unless_present = "function")]
     curves: Option<PathBuf>,
     /// Each trial nears the value of this function: branin, hartmann3, hartmann6, sixhumpcamel, ackley, levy,
@@ -64,8 +74,9 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) fn run(self, shell: Shell) -> Result<Exit, Failure> {
-        let (manifest, job) = run::read_job(&self.job.clone().into())?;
+        let (manifest, job) = run::read_job(shell, &self.job.clone().into())?;
         let source = self.source(&job)?;
+        check_end(&job, source.as_ref())?;
         let mut state = run::state_of(&job)?;
         let path = self
             .store
@@ -99,7 +110,7 @@ impl Simulate {
     fn source<'a>(&self, job: &'a Job) -> Result<Box<dyn Source + 'a>, Failure> {
         let settings = &job.settings;
         if let Some(name) = &self.function {
-            let steps = settings.scheduler.max;
+            let steps = settings.max_resource();
             let function = Synthetic::new(name, &settings.space, &job.objectives, steps, settings.seed);
             return Ok(Box::new(function.map_err(Failure::wrong_input)?));
         }
@@ -110,14 +121,43 @@ impl Simulate {
         let is_jsonl = file.extension().is_some_and(|suffix| suffix == "jsonl" || suffix == "ndjson");
         let rows = if is_jsonl { read_jsonl(&text) } else { read_csv(&text) };
         let table = rows
-            .map_err(|wrong| vec![wrong])
-            .and_then(|rows| Table::new(&rows, &settings.space, job.resource.as_deref(), &job.objectives));
-        Ok(Box::new(table.map_err(|wrong| {
-            let lines: Vec<String> =
-                wrong.iter().map(|wrong: &Invalid| format!("{}: {wrong}", file.display())).collect();
-            Failure::wrong_input(anyhow!("{}", lines.join("\n")))
-        })?))
+            .and_then(|rows| Table::new(&rows, &settings.space, job.resource.as_deref(), &job.objectives))
+            .map_err(|wrong| Failure::wrong_input(anyhow!("{}", listed(file, &wrong))))?;
+        Ok(Box::new(table))
     }
+}
+
+/// What is wrong with a table, a line for each.
+fn listed(file: &Path, wrong: &[String]) -> String {
+    let mut lines: Vec<String> =
+        wrong.iter().take(SHOWN).map(|wrong| format!("{}: {wrong}", file.display())).collect();
+    if let Some(more) = wrong.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+/// A run without an end is ended by whoever waits for it; virtual time costs nothing, and fills the disk in minutes.
+fn check_end(job: &Job, source: &dyn Source) -> Result<(), Failure> {
+    let budget = &job.budget;
+    let is_finite = job.settings.space.cardinality().is_some_and(|size| size <= MOST_TRIALS);
+    if budget.max_trials.is_some() || is_finite {
+        return Ok(());
+    }
+    let problem = if budget.max_duration.is_some() {
+        if source.takes_time() {
+            return Ok(());
+        }
+        "budget.maxDuration may never be over: some of the curves take no time"
+    } else if job.objectives.iter().any(|objective| objective.target.is_some()) {
+        "nothing ends this simulation if the target is never reached"
+    } else {
+        "nothing ends this simulation"
+    };
+    Err(Failure::wrong_input(anyhow!("{problem}")).hint(format!(
+        "set budget.maxTrials{}",
+        if budget.max_duration.is_some() { "" } else { " or budget.maxDuration" }
+    )))
 }
 
 /// Simulates and writes the journal, a batch of events at a time.

@@ -3,8 +3,9 @@
 //! It drives the decision function exactly as the local executor does, with a queue of future events in place of
 //! processes: ten thousand trials take seconds.
 
-pub mod curves;
 pub mod functions;
+pub mod synthetic;
+pub mod table;
 
 use std::{
     cmp::Reverse,
@@ -39,6 +40,11 @@ pub struct Curve {
 pub trait Source {
     /// What a trial with these parameters does.
     fn curve(&self, trial: TrialIndex, parameters: &Configuration) -> Curve;
+
+    /// Whether every trial takes time; where one takes none, the end of a job's time may never come.
+    fn takes_time(&self) -> bool {
+        true
+    }
 }
 
 /// An attempt that runs.

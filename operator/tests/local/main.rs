@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod commands;
+mod curves;
 mod interruption;
 mod killing;
 mod learning;

@@ -6,16 +6,18 @@ temper-runner's. Prints one JSON line per epoch, as temper-runner does.
 On a GPU the forward pass is autocast to bfloat16, and the data lie there, as temper-runner's do.
 """
 
-import gzip
 import json
-import os
+import pathlib
 import sys
 import time
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+# Where the data are and how to read them is the example's business.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "examples/pytorch"))
+from train import read  # noqa: E402
 
 
 def cnn(width, hidden=128):
@@ -62,22 +64,13 @@ def resnet(width):
     return nn.Sequential(normalised(1, width, 3, 1), nn.ReLU(inplace=True), *blocks, Pool(), nn.Linear(4 * width, 10))
 
 
-def read(folder, name):
-    with gzip.open(os.path.join(folder, name)) as file:
-        data = file.read()
-    dimensions = data[3]
-    shape = np.frombuffer(data, ">u4", dimensions, 4).astype(int)
-    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).copy().reshape(shape))
-
-
 def main():
     model, width, batch, threads, samples, epochs, layout, device = sys.argv[1:]
     width, batch, threads, samples, epochs = int(width), int(batch), int(threads), int(samples), int(epochs)
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    folder = os.environ.get("TEMPER_DATA", "/usr/share/datasets/fashion-mnist")
-    images = read(folder, "train-images-idx3-ubyte.gz")[:samples].unsqueeze(1).to(device)
-    labels = read(folder, "train-labels-idx1-ubyte.gz")[:samples].long().to(device)
+    images = read("train-images-idx3-ubyte")[:samples].unsqueeze(1).to(device)
+    labels = read("train-labels-idx1-ubyte")[:samples].long().to(device)
     net = {"cnn": cnn, "resnet": resnet}[model](width).to(device)
     torch.backends.cudnn.benchmark = True
     if layout == "channels-last":
@@ -101,6 +94,7 @@ def main():
             loss.backward()
             optimizer.step()
             loss_sum += loss.detach()
+        # Waits for everything that was asked of the device, the last update too, as temper-runner does.
         loss = loss_sum.item() / steps
         rate = steps * batch / (time.perf_counter() - started)
         print(json.dumps({"epoch": epoch + 1, "train_loss": loss, "images_per_second": round(rate)}), flush=True)

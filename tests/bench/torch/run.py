@@ -1,7 +1,11 @@
 """Images per second of the built-in networks and of the same networks in eager PyTorch, interleaved in one run.
 
     make bench-torch                              or
+    make bench-torch DEVICE=cuda                  on a GPU, or
     .venv/bin/python tests/bench/torch/run.py --runner target/release/temper-runner
+
+On a GPU both compute in bfloat16, with the data there, and an epoch's time ends when the GPU has done its last update.
+Where torch sees no GPU this says so and measures nothing.
 
 Each round starts every contender once, in an order that turns with the round, and takes its last epoch; the ratio
 is the median over the rounds of temper-runner's rate by the contender's in the same round.
@@ -42,20 +46,38 @@ def eager(arguments, model, width, batch, threads, layout):
     )
 
 
+def why_no_gpu():
+    """Why torch cannot use a GPU here; nothing if it can."""
+    try:
+        import torch
+    except ImportError as error:
+        return f"torch cannot be imported: {error}"
+    if torch.cuda.is_available():
+        return None
+    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+    return f"torch {torch.__version__}, {built}, sees no GPU"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runner", default="target/release/temper-runner")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=6400, help="training samples of an epoch")
+    parser.add_argument("--samples", type=int, help="training samples of an epoch (default 6400; on a GPU 51200)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="*", help="(default 1 2; on a GPU 1)")
     parser.add_argument("--models", nargs="*", default=["cnn:16", "cnn:32", "resnet:16"], metavar="MODEL:WIDTH")
     parser.add_argument("--batch", type=int, default=128)
     arguments = parser.parse_args()
+    on_gpu = arguments.device == "cuda"
+    arguments.samples = arguments.samples or (51200 if on_gpu else 6400)
+    arguments.threads = arguments.threads or ([1] if on_gpu else [1, 2])
+    if on_gpu and (why := why_no_gpu()):
+        print(f"skipped, nothing was measured: {why}")
+        return
     if not os.access(arguments.runner, os.X_OK):
         parser.error(f"{arguments.runner} is not there: cargo build --release -p temper-runner --features torch")
 
-    print(f"images per second, batch {arguments.batch}, median of {arguments.rounds} rounds; eager PyTorch as written "
+    print(f"images per second on {arguments.device}, batch {arguments.batch}, median of {arguments.rounds} rounds; eager PyTorch as written "
           "by default and with channels last")
     print(f"{'model':<10} {'threads':>7} {'temper':>8} {'eager':>8} {'ratio':>6} {'eager, channels last':>21} {'ratio':>6}")
     worst = float("inf")

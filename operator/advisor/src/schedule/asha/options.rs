@@ -1,7 +1,7 @@
 //! What can be set of ASHA.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::rung::Share;
 use crate::{
@@ -32,7 +32,7 @@ pub struct AshaOptions {
 }
 
 /// What happens at a rung.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Trials that are not among the best end.
