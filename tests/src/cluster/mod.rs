@@ -9,6 +9,7 @@ mod collector;
 mod job;
 mod ledger;
 mod machine;
+mod means;
 mod operator;
 mod plugin;
 mod turmoil;

@@ -140,54 +140,10 @@ impl World {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    /// Has so many of an extended resource, such as `nvidia.com/gpu`, on the first node.
-    pub fn offer(&self, resource: &str, count: u32) {
-        let name = resource.replace('/', "~1");
-        let steps: Vec<Value> = ["capacity", "allocatable"]
-            .iter()
-            .map(
-                |of| json!({"op": "add", "path": format!("/status/{of}/{name}"), "value": count.to_string()}),
-            )
-            .collect();
-        let nodes = self.cluster.must(&["get", "nodes", "-o", "name"]);
-        let node = nodes.lines().next().unwrap_or_default();
-        let steps = json!(steps).to_string();
-        self.cluster.must(&["patch", node, "--subresource=status", "--type=json", "-p", &steps]);
-    }
-
     /// Applies any other object.
     pub fn make(&self, object: &Value) {
         let arguments = ["--namespace", &self.namespace, "apply", "-f", "-"];
         self.cluster.must_with(&arguments, object.to_string().as_bytes());
-    }
-
-    /// A volume that pods of every node may write to, by the class `standard`.
-    pub fn claim(&self, name: &str) {
-        self.make(&json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
-            "spec": {
-                "accessModes": ["ReadWriteMany"], "storageClassName": "standard",
-                "resources": {"requests": {"storage": "1Mi"}},
-            },
-        }));
-    }
-
-    /// A Secret with what reaches the bucket `temper` of an S3 server; false, and it was said why, where there is none.
-    pub fn bucket(&self, secret: &str) -> bool {
-        if !self.cluster.is_breakable() {
-            eprintln!("skipped: it needs the S3 server of tests/cluster");
-            return false;
-        }
-        let said = self.cluster.fault(&["s3"]);
-        let variables: serde_json::Map<String, Value> = said
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
-        self.make(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "stringData": variables,
-        }));
-        true
     }
 
     /// Changes the spec of a job.
