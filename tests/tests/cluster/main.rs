@@ -15,6 +15,7 @@ mod plugin;
 mod pods;
 mod retention;
 mod reuse;
+mod rights;
 mod runs;
 mod schedulers;
 mod traces;
