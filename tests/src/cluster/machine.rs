@@ -59,10 +59,10 @@ impl Cluster {
         let image = env::var("TEMPER_TEST_IMAGE").unwrap_or_else(|_| "busybox:1".to_owned());
         let runner_image =
             env::var("TEMPER_TEST_RUNNER_IMAGE").unwrap_or_else(|_| "temper.test/runner:dev".to_owned());
-        let rights = Rights::render();
         let cluster = if let Some(kubeconfig) = env::var_os("TEMPER_TEST_KUBECONFIG") {
             let dir = env::var_os("TEMPER_TEST_CLUSTER_DIR").map(PathBuf::from);
-            Self { kubeconfig: kubeconfig.into(), dir, image, runner_image, rights, _guard: None }
+            let (kubeconfig, rights) = (kubeconfig.into(), Rights::render());
+            Self { kubeconfig, dir, image, runner_image, rights, _guard: None }
         } else {
             let missing = missing();
             if !missing.is_empty() {
@@ -85,7 +85,8 @@ impl Cluster {
             );
             let busybox = root().join("target/cluster/bin/busybox.tar");
             succeed(script(&dir).arg("load-image").arg(&runner).arg(busybox));
-            Self { kubeconfig, dir: Some(dir), image, runner_image, rights, _guard: Some(guard) }
+            let (dir, guard, rights) = (Some(dir), Some(guard), Rights::render());
+            Self { kubeconfig, dir, image, runner_image, rights, _guard: guard }
         };
         cluster.define();
         Ok(cluster)
@@ -211,6 +212,7 @@ fn missing() -> String {
         (root().join("target/cluster/bin/temper-k8s"), "make cluster-build"),
         (root().join("target/cluster/bin/containerd"), "make cluster-build"),
         (root().join("target/cluster/bin/busybox.tar"), "make cluster-build"),
+        (root().join("target/cluster/bin/helm"), "make cluster-build"),
         (static_runner(), "scripts/static.sh runner"),
     ] {
         if !path.exists() {
