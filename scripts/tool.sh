@@ -1,13 +1,16 @@
 #!/bin/sh
 # Prints the path of a tool that the checks use, at the version given here; builds it first where it is missing.
 #
-#   scripts/tool.sh helm | helm-unittest
+#   scripts/tool.sh helm | helm3 | helm-unittest
 #
 # Exit code 3: it is missing and there is no Go to build it with.
 set -eu
 cd "$(dirname "$0")/.."
-case "${1-}" in
+command=${1-}
+case $command in
 helm) module=helm.sh/helm/v4@v4.3.1 ;;
+# What most people still have.
+helm3) module=helm.sh/helm/v3@v3.22.0 command=helm ;;
 # Renders with Helm 3's engine, as `helm` does with Helm 4's.
 helm-unittest) module=github.com/helm-unittest/helm-unittest@v1.1.2 ;;
 *)
@@ -30,5 +33,5 @@ PATH=$(dirname "$go"):$PATH
 echo "building $module, once" >&2
 # In its own folder, where its `replace` directives hold; `go install` refuses them.
 source=$(cd / && go mod download -json "$module" | sed -n 's/^.*"Dir": "\(.*\)",*$/\1/p')
-CGO_ENABLED=0 go -C "$source" build -trimpath -ldflags '-s -w' -o "$PWD/target/tools/$1" "./cmd/$1"
+CGO_ENABLED=0 go -C "$source" build -trimpath -ldflags '-s -w' -o "$PWD/target/tools/$1" "./cmd/$command"
 echo "$PWD/target/tools/$1"

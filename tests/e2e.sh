@@ -13,10 +13,13 @@ cargo test --locked --no-run -p temper-runner --features pod --test agent --test
 # The built-in models' image, which a test puts into its cluster.
 [ "$(id -u)" -ne 0 ] || scripts/images.sh torch || exit
 
+failed=0
+# The clusters that the others stand on; alone, since it measures how fast one starts.
+[ "$(id -u)" -ne 0 ] || tests/cluster/check.sh || failed=1
+
 mkdir -p target/e2e
 { cargo test --locked -p temper-tests --test faults -- --test-threads=1 && tests/agent.sh; } >target/e2e/beside.log 2>&1 &
 beside=$!
-failed=0
 cargo test --locked -p temper-tests --test cluster -- --test-threads=3 || failed=1
 cargo test --locked -p temper-tests --lib --test examples --test scripts -- --test-threads=2 || failed=1
 tests/chart/run.sh || failed=1

@@ -2,14 +2,16 @@
 //! twice.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, api::Patch};
-use serde_json::json;
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Patch},
+};
 use temper_advisor::TrialIndex;
 use temper_crds::{Trial, TrialSpec, job::Job, trial::PodReference};
 
 use super::{
     job::{Shared, Written},
-    names::JobKey,
+    names::{JOB_UID, JobKey, MANAGED_BY, TEMPER},
     observe::PodView,
     ours,
     pod::{self, Purpose},
@@ -143,6 +145,12 @@ async fn change_trial(
     }
 }
 
+/// Whether the watch sees a pod.
+fn is_watched(pod: &Pod, key: &JobKey) -> bool {
+    let has = |name: &str, value: &str| pod.labels().get(name).is_some_and(|it| it == value);
+    has(MANAGED_BY, TEMPER) && has(JOB_UID, &key.uid) && PodView::of(pod).is_some()
+}
+
 async fn make_pod(
     shared: &Shared,
     key: &JobKey,
@@ -163,20 +171,21 @@ async fn make_pod(
     let params = ours::post();
     let made = match shared.writer.until_answered("create", "pods", || pods.create(&params, &pod)).await {
         Err(refused) if refused.code() == Some(409) => {
-            let name = pod.metadata.name.clone().unwrap_or_default();
+            let name = pod.name_any();
             let found = shared.writer.until_answered("get", "pods", || pods.get_opt(&name)).await?;
-            let owner =
-                |pod: &Pod| pod.metadata.owner_references.as_ref()?.first().map(|owner| owner.uid.clone());
+            let owner = |pod: &Pod| Some(pod.owner_references().first()?.uid.clone());
             match found {
-                Some(found) if owner(&found) == owner(&pod) && PodView::of(&found).is_some() => found,
-                // Somebody took its labels away, and so hid it from the watch.
+                Some(found) if owner(&found) == owner(&pod) && is_watched(&found, key) => found,
+                // Somebody took its labels away, and so hid it from the watch. To give it them back would need a right
+                // to change pods: it goes, and another comes, under another name.
                 Some(found) if owner(&found) == owner(&pod) => {
-                    let labels = Patch::Merge(json!({"metadata": {"labels": pod.metadata.labels}}));
-                    let params = ours::patch();
-                    shared
-                        .writer
-                        .until_answered("patch", "pods", || pods.patch(&name, &params, &labels))
-                        .await?
+                    let params = ours::only(&found.uid().unwrap_or_default(), DeleteParams::default());
+                    let deleted =
+                        shared.writer.until_answered("delete", "pods", || pods.delete(&name, &params)).await;
+                    return match deleted {
+                        Err(other) if !other.is_stale() => Err(other),
+                        _ => Err(refused),
+                    };
                 }
                 _ => return Err(refused),
             }

@@ -3,17 +3,21 @@
 use std::{
     env,
     fmt::Write as _,
-    fs,
-    io::Write as _,
+    fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
+use super::rights::Rights;
 use crate::{root, succeed};
 
-/// A cluster with Temper's definitions and rights in it, and no operator.
+/// A cluster with Temper's definitions in it, and no operator.
 #[derive(Debug)]
 pub struct Cluster {
     pub(super) kubeconfig: PathBuf,
@@ -21,11 +25,14 @@ pub struct Cluster {
     dir: Option<PathBuf>,
     pub(super) image: String,
     pub(super) runner_image: String,
+    pub(super) rights: Rights,
     /// Ends it when this program has ended.
     _guard: Option<Child>,
 }
 
 static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+/// How often its API server was stopped.
+static STOPS: AtomicU32 = AtomicU32::new(0);
 
 impl Cluster {
     /// The one that all tests of this program share. `None`, and it was said why, where there can be none.
@@ -54,7 +61,8 @@ impl Cluster {
             env::var("TEMPER_TEST_RUNNER_IMAGE").unwrap_or_else(|_| "temper.test/runner:dev".to_owned());
         let cluster = if let Some(kubeconfig) = env::var_os("TEMPER_TEST_KUBECONFIG") {
             let dir = env::var_os("TEMPER_TEST_CLUSTER_DIR").map(PathBuf::from);
-            Self { kubeconfig: kubeconfig.into(), dir, image, runner_image, _guard: None }
+            let (kubeconfig, rights) = (kubeconfig.into(), Rights::render());
+            Self { kubeconfig, dir, image, runner_image, rights, _guard: None }
         } else {
             let missing = missing();
             if !missing.is_empty() {
@@ -77,24 +85,16 @@ impl Cluster {
             );
             let busybox = root().join("target/cluster/bin/busybox.tar");
             succeed(script(&dir).arg("load-image").arg(&runner).arg(busybox));
-            Self { kubeconfig, dir: Some(dir), image, runner_image, _guard: Some(guard) }
+            let (dir, guard, rights) = (Some(dir), Some(guard), Rights::render());
+            Self { kubeconfig, dir, image, runner_image, rights, _guard: guard }
         };
-        cluster.install();
+        cluster.define();
         Ok(cluster)
     }
 
-    /// Definitions, the role of trial pods, and the policy that ties each to its Trial.
-    fn install(&self) {
+    /// The definitions. What an operator may do is made with its namespace.
+    fn define(&self) {
         self.must(&["apply", "--server-side", "--force-conflicts", "-f", "crds/manifests"]);
-        let helm = root().join("target/cluster/bin/helm");
-        let helm = if helm.exists() { helm } else { "helm".into() };
-        let objects = succeed(
-            Command::new(helm)
-                .current_dir(root())
-                .args(["template", "temper", "charts/temper", "--namespace", "temper-system"])
-                .args(["-s", "templates/rbac-trial.yaml", "-s", "templates/admissionpolicy.yaml"]),
-        );
-        self.must_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &objects.stdout);
         for name in ["tuningjobs", "trials", "trialhistories"] {
             let definition = format!("crd/{name}.temper.rs");
             self.must(&["wait", "--for=condition=Established", &definition, "--timeout=30s"]);
@@ -131,6 +131,9 @@ impl Cluster {
     pub fn fault(&self, arguments: &[&str]) -> String {
         static TURN: Mutex<()> = Mutex::new(());
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        if arguments.contains(&"stop-apiserver") {
+            STOPS.fetch_add(1, Ordering::Relaxed);
+        }
         let dir = self.dir.as_ref().unwrap_or_else(|| {
             panic!("TEMPER_TEST_CLUSTER_DIR names the folder of a cluster that may be broken")
         });
@@ -146,6 +149,33 @@ impl Cluster {
             line.contains(&of_pods) && line.contains("\"verb\":\"create\"") && !line.contains("\"code\":2")
         };
         Some(log.lines().filter(is_refused).count())
+    }
+
+    /// How often its API server was stopped. One that has just started refuses all for which it has not read the roles.
+    pub(super) fn stops() -> u32 {
+        STOPS.load(Ordering::Relaxed)
+    }
+
+    /// How long its audit log is; nothing where that cannot be read.
+    pub(super) fn audited(&self) -> u64 {
+        let log = self.dir.as_ref().and_then(|dir| fs::metadata(dir.join("audit.log")).ok());
+        log.map_or(0, |log| log.len())
+    }
+
+    /// What a user had no right to ask for, by the lines of the audit log from that place on.
+    pub(super) fn forbidden(&self, user: &str, since: u64) -> Vec<String> {
+        let mut read = Vec::new();
+        let log = self.dir.as_ref().and_then(|dir| File::open(dir.join("audit.log")).ok());
+        let Some(mut log) = log.filter(|log| (&*log).seek(SeekFrom::Start(since)).is_ok()) else {
+            return Vec::new();
+        };
+        // What is there by now.
+        let _ = log.read_to_end(&mut read);
+        let of_user = format!("\"user\":{{\"username\":\"{user}\"");
+        let is_forbidden = |line: &&str| {
+            line.contains(&of_user) && line.contains("\"authorization.k8s.io/decision\":\"forbid\"")
+        };
+        String::from_utf8_lossy(&read).lines().filter(is_forbidden).map(str::to_owned).collect()
     }
 
     /// Whether it can be broken on purpose.
@@ -182,6 +212,7 @@ fn missing() -> String {
         (root().join("target/cluster/bin/temper-k8s"), "make cluster-build"),
         (root().join("target/cluster/bin/containerd"), "make cluster-build"),
         (root().join("target/cluster/bin/busybox.tar"), "make cluster-build"),
+        (root().join("target/cluster/bin/helm"), "make cluster-build"),
         (static_runner(), "scripts/static.sh runner"),
     ] {
         if !path.exists() {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{machine::LONG, world::World};
+use super::{Cluster, machine::LONG, rights, world::World};
 use crate::temper;
 
 /// A running operator; it is killed with the value.
@@ -18,21 +18,39 @@ use crate::temper;
 pub struct Operator {
     child: Child,
     log: PathBuf,
+    cluster: &'static Cluster,
+    /// As the API server calls it.
+    user: String,
+    begins: Begins,
+    /// It was given a user of the test's own.
+    is_another: bool,
+}
+
+/// What there was when it began.
+#[derive(Debug)]
+struct Begins {
+    /// Bytes of its log, and of the audit log.
+    said: usize,
+    audited: u64,
+    stops: u32,
 }
 
 impl Operator {
     /// One for the world's namespace alone, called `identity` among those that want to lead there; its clock is
     /// `ahead` of everybody's. Options win over those that it has anyway; those of the form `NAME=VALUE` are variables.
     pub(super) fn start(world: &World, identity: &str, ahead: Duration, options: &[&str]) -> Self {
-        let cluster = world.cluster();
+        let (cluster, namespace) = (world.cluster(), world.namespace());
         let log = world.folder().join(format!("{identity}.log"));
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let copy = file.try_clone().unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        let said = fs::read(&log).map_or(0, |said| said.len());
+        let begins = Begins { said, audited: cluster.audited(), stops: Cluster::stops() };
         let program = temper(&[]).get_program().to_owned();
         let skew = format!("+{}s", ahead.as_secs());
         let is_variable = |option: &&str| option.contains('=') && !option.starts_with('-');
         let (variables, options): (Vec<&str>, Vec<&str>) = options.iter().copied().partition(is_variable);
+        let is_another = variables.iter().any(|variable| variable.starts_with("KUBECONFIG="));
         // It does not outlive the tests, however they end.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
@@ -40,8 +58,10 @@ impl Operator {
             .arg(program)
             .args(["operator", "--listen", "127.0.0.1:0"])
             .args(options)
-            .args(["--namespaces", world.namespace(), "--lease-namespace", world.namespace()])
-            .env("KUBECONFIG", &cluster.kubeconfig)
+            .args(["--namespaces", namespace, "--lease-namespace", namespace])
+            .env("KUBECONFIG", world.operators_kubeconfig())
+            .env("TEMPER_LEASE_NAME", rights::operator_name(namespace))
+            .env("TEMPER_TRIAL_CLUSTER_ROLE", rights::trial_role(namespace))
             .env("POD_NAME", identity)
             .env("TEMPER_RUNNER_IMAGE", &cluster.runner_image)
             // A clock that is wrong, not one that runs otherwise.
@@ -53,7 +73,7 @@ impl Operator {
             .stderr(copy)
             .spawn()
             .unwrap_or_else(|error| panic!("setpriv: {error}"));
-        Self { child, log }
+        Self { child, log, cluster, user: rights::user(namespace), begins, is_another }
     }
 
     /// What it has said.
@@ -89,6 +109,18 @@ impl Operator {
     pub fn metric(&self, name: &str) -> Option<f64> {
         let (_, text) = self.get("/metrics")?;
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// What it asked for without a right to, as it said itself and as the API server noted.
+    fn missing_rights(&self) -> Vec<String> {
+        let Begins { said, audited, stops } = self.begins;
+        if self.is_another || stops != Cluster::stops() {
+            return Vec::new();
+        }
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(log.get(said..).unwrap_or_default()).into_owned();
+        let told = log.lines().filter(|line| rights::tells_of_a_missing_right(line)).map(str::to_owned);
+        told.chain(self.cluster.forbidden(&self.user, audited)).collect()
     }
 
     /// SIGKILL: it has no time for anything.
@@ -129,7 +161,15 @@ impl Operator {
 impl Drop for Operator {
     fn drop(&mut self) {
         self.kill();
-        let stuck = self.log().contains("a trial was overlooked");
-        assert!(!stuck || thread::panicking(), "trials were stuck for a while:\n{}", self.log());
+        if thread::panicking() {
+            return;
+        }
+        assert!(
+            !self.log().contains("a trial was overlooked"),
+            "trials were stuck for a while:\n{}",
+            self.log()
+        );
+        let missing = self.missing_rights();
+        assert!(missing.is_empty(), "the chart does not give it these rights:\n{}", missing.join("\n"));
     }
 }

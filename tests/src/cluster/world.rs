@@ -1,7 +1,8 @@
 //! A namespace of the cluster, with which a test does what people and faults do.
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -23,14 +24,17 @@ use tokio::runtime::{Builder, Runtime};
 use super::{
     Cluster, Job, Ledger, Operator,
     machine::{LONG, feed},
+    rights::{self, Reach},
 };
 
-/// One namespace; it goes with the value.
+/// One namespace, and an operator's rights in it; both go with the value.
 pub struct World {
     cluster: &'static Cluster,
     runtime: Runtime,
     client: Client,
     namespace: String,
+    /// All that was made for it, as YAML.
+    objects: String,
     folder: TempDir,
 }
 
@@ -42,19 +46,40 @@ impl World {
 
     /// The same; the cluster has so many nodes, if this is its first namespace.
     pub fn on_nodes(nodes: u32, name: &str) -> Option<Self> {
+        Self::with_rights(Reach::Everywhere, nodes, name)
+    }
+
+    /// One whose operators have rights there only, as by the chart's `watchNamespaces`.
+    pub fn confined(name: &str) -> Option<Self> {
+        Self::with_rights(Reach::Own, 1, name)
+    }
+
+    fn with_rights(reach: Reach, nodes: u32, name: &str) -> Option<Self> {
         let cluster = Cluster::shared(nodes)?;
         let namespace = format!("{name}-{:05x}", rand::rng().random_range(0..1_048_576));
-        cluster.must(&["create", "namespace", &namespace]);
+        let objects = cluster.rights.of(&namespace, reach);
+        cluster.must_with(&["create", "-f", "-"], objects.as_bytes());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
-        let client = runtime.block_on(async {
+        let made = runtime.block_on(async {
             let file = Kubeconfig::read_from(&cluster.kubeconfig)?;
-            let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-            Ok::<_, Box<dyn std::error::Error>>(Client::try_from(config)?)
+            let options = KubeConfigOptions::default();
+            let client = Client::try_from(Config::from_custom_kubeconfig(file.clone(), &options).await?)?;
+            rights::in_force(&client, &namespace).await?;
+            let operators = rights::kubeconfig(&client, &namespace, &file).await?;
+            Ok::<_, Box<dyn std::error::Error>>((client, operators))
         });
-        let client = client.unwrap_or_else(|error| panic!("{error}"));
+        let (client, operators) = made.unwrap_or_else(|error| panic!("{error}"));
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
-        Some(Self { cluster, runtime, client, namespace, folder })
+        let world = Self { cluster, runtime, client, namespace, objects, folder };
+        let file = world.operators_kubeconfig();
+        fs::write(&file, operators).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        Some(world)
+    }
+
+    /// What leads operators to the cluster, with the chart's rights.
+    pub(super) fn operators_kubeconfig(&self) -> PathBuf {
+        self.folder().join("operator.kubeconfig")
     }
 
     /// Where it is.
@@ -140,54 +165,10 @@ impl World {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    /// Has so many of an extended resource, such as `nvidia.com/gpu`, on the first node.
-    pub fn offer(&self, resource: &str, count: u32) {
-        let name = resource.replace('/', "~1");
-        let steps: Vec<Value> = ["capacity", "allocatable"]
-            .iter()
-            .map(
-                |of| json!({"op": "add", "path": format!("/status/{of}/{name}"), "value": count.to_string()}),
-            )
-            .collect();
-        let nodes = self.cluster.must(&["get", "nodes", "-o", "name"]);
-        let node = nodes.lines().next().unwrap_or_default();
-        let steps = json!(steps).to_string();
-        self.cluster.must(&["patch", node, "--subresource=status", "--type=json", "-p", &steps]);
-    }
-
     /// Applies any other object.
     pub fn make(&self, object: &Value) {
         let arguments = ["--namespace", &self.namespace, "apply", "-f", "-"];
         self.cluster.must_with(&arguments, object.to_string().as_bytes());
-    }
-
-    /// A volume that pods of every node may write to, by the class `standard`.
-    pub fn claim(&self, name: &str) {
-        self.make(&json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
-            "spec": {
-                "accessModes": ["ReadWriteMany"], "storageClassName": "standard",
-                "resources": {"requests": {"storage": "1Mi"}},
-            },
-        }));
-    }
-
-    /// A Secret with what reaches the bucket `temper` of an S3 server; false, and it was said why, where there is none.
-    pub fn bucket(&self, secret: &str) -> bool {
-        if !self.cluster.is_breakable() {
-            eprintln!("skipped: it needs the S3 server of tests/cluster");
-            return false;
-        }
-        let said = self.cluster.fault(&["s3"]);
-        let variables: serde_json::Map<String, Value> = said
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
-        self.make(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "stringData": variables,
-        }));
-        true
     }
 
     /// Changes the spec of a job.
@@ -336,8 +317,12 @@ impl World {
                 println!("--- kubectl {}\n{}", command.join(" "), String::from_utf8_lossy(&output.stdout));
             }
         }
-        for entry in std::fs::read_dir(self.folder()).into_iter().flatten().flatten() {
-            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        let is_log = |path: &Path| path.extension().is_some_and(|extension| extension == "log");
+        for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
+            if !is_log(&entry.path()) {
+                continue;
+            }
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
             let from = text.lines().count().saturating_sub(60);
             println!("--- the end of {}", entry.file_name().display());
             text.lines().skip(from).for_each(|line| println!("{line}"));
@@ -350,8 +335,8 @@ impl Drop for World {
         if thread::panicking() {
             self.show();
         }
-        let arguments = ["delete", "namespace", &self.namespace, "--wait=false", "--request-timeout=10s"];
-        let _ = self.cluster.kubectl(&arguments).output();
+        let arguments = ["delete", "--ignore-not-found", "--wait=false", "--request-timeout=10s", "-f", "-"];
+        feed(&mut self.cluster.kubectl(&arguments), self.objects.as_bytes());
     }
 }
 

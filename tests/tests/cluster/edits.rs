@@ -39,6 +39,23 @@ fn a_pod_that_is_deleted_is_made_again_without_counting() {
 }
 
 #[test]
+fn a_pod_that_lost_its_labels_while_no_operator_was_there_is_replaced_without_counting() {
+    let Some(world) = World::new("unlabelled") else { return };
+    let mut operator = world.operator();
+    let ledger = world.ledger("edited");
+    world.apply(&Job::new("edited", &SLOW.replace("sleep 2", "sleep 8")));
+    let (_, pod) = running(&world, "edited");
+    operator.kill();
+    world.kubectl(&["label", "pod", &pod, "temper.rs/job-uid-"]);
+    let _operator = world.operator();
+    let is_there = || world.kubectl(&["get", "pod", &pod, "--ignore-not-found", "-o", "name"]);
+    world.until("rid of what nobody watches", is_there, String::is_empty);
+    counts(&world, "edited");
+    let again = ledger.attempts().values().filter(|attempts| attempts.contains(&2)).count();
+    assert_eq!((again, ledger.pods().len()), (1, 5), "{:?}", ledger.attempts());
+}
+
+#[test]
 fn a_trial_that_is_deleted_is_tried_again() {
     let Some(world) = World::new("trial-deleted") else { return };
     let _operator = world.operator();

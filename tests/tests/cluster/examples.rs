@@ -43,8 +43,8 @@ fn warm_workers_run_one_trial_after_another() {
 #[test]
 fn a_script_that_knows_nothing_of_temper_runs_in_its_own_image() {
     let Some(world) = World::new("examples-python") else { return };
-    if !world.cluster().is_breakable() {
-        return; // Its image is put into clusters of this repository alone.
+    if !world.is_ours("the image of Python") {
+        return;
     }
     world.cluster().fault(&["load-image", "target/cluster/bin/python.tar"]);
     world.kubectl(&["create", "configmap", "fit", "--from-file=examples/cluster/fit.py"]);
@@ -57,8 +57,8 @@ fn a_script_that_knows_nothing_of_temper_runs_in_its_own_image() {
 #[test]
 fn the_built_in_models_tune_fashion_mnist_in_their_own_image() {
     let Some(world) = World::new("examples-torch") else { return };
-    if !world.cluster().is_breakable() {
-        return; // Its image is put into clusters of this repository alone.
+    if !world.is_ours("the image of the built-in models") {
+        return;
     }
     let archive = "target/images/temper-torch.tar";
     if !root().join(archive).exists() {
@@ -92,8 +92,8 @@ fn the_built_in_models_tune_fashion_mnist_in_their_own_image() {
 #[test]
 fn promoted_trials_go_on_in_other_pods_from_an_object_store() {
     let Some(world) = World::new("examples-s3") else { return };
-    if !world.cluster().is_breakable() {
-        return; // The store is one of this repository's clusters.
+    if !world.is_ours("the S3 server of tests/cluster") {
+        return;
     }
     let store = world.cluster().fault(&["s3"]);
     let literals: Vec<String> = store.lines().map(|line| format!("--from-literal={line}")).collect();

@@ -17,6 +17,7 @@ mod pods;
 mod probes;
 mod retention;
 mod reuse;
+mod rights;
 mod runs;
 mod schedulers;
 mod sidecars;

@@ -62,7 +62,10 @@ fn an_operator_says_what_it_may_not_read_and_is_ready_once_it_may() {
     assert!(body.starts_with(&format!("cannot list pods {place}: pods is forbidden: ")), "{body}");
     grant(&world, "new", "pods", "get,list,watch", "pods");
     let body = told("without the lease", &|body| !body.contains("pods"));
-    assert!(body.starts_with(&format!("cannot get the lease temper-operator {place}: ")), "{body}");
+    assert!(
+        body.starts_with(&format!("cannot get the lease {}-operator {place}: ", world.namespace())),
+        "{body}"
+    );
     grant(&world, "new", "lease", "get", "leases.coordination.k8s.io");
     let is = |what: &str| Some((200, format!("ok: {what}\n")));
     world.until("ready", || operator.get("/ready"), |answer| *answer == is("standing by"));

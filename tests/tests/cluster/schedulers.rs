@@ -57,8 +57,10 @@ fn promoted(world: &World, checkpoints: &Value) {
 #[test]
 fn promoted_trials_go_on_from_a_volume() {
     let Some(world) = World::new("volume") else { return };
+    if !world.claim("weights") {
+        return;
+    }
     let _operator = world.operator();
-    world.claim("weights");
     promoted(&world, &json!({"uri": "pvc://weights/runs"}));
 }
 
