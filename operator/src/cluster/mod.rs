@@ -163,7 +163,8 @@ pub async fn run(client: Client, options: Options) -> Result<(), OperatorError> 
     );
     probes.stands_by();
     tokio::select! {
-        ((), ()) = async { tokio::join!(deliveries.known(), candidate.wait()) } => {}
+        // In this order: from the moment on that the lease is held it is to be renewed.
+        () = async { deliveries.known().await; candidate.wait().await } => {}
         () = &mut end => return Ok(()),
     }
     tracing::info!(identity = options.identity, "leading");
