@@ -119,7 +119,9 @@ impl Tended {
             pod.may_be_ended() && (pod.is_left_over || is_past)
         };
         let left: Vec<PodView> = self.pods.values().filter(is_left).cloned().collect();
-        left.iter().for_each(|pod| self.delete_pod(pod));
+        for pod in &left {
+            self.delete_pod(pod);
+        }
     }
 
     /// Concludes from what is done.

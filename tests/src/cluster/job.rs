@@ -67,7 +67,9 @@ impl Job {
     pub fn beside(self, image: &str, script: &str) -> Self {
         let mut containers = self.manifest["spec"]["trial"]["template"]["spec"]["containers"].clone();
         let other = json!({"name": "other", "image": image, "command": ["sh", "-c", script]});
-        containers.as_array_mut().map(|containers| containers.push(other));
+        if let Some(containers) = containers.as_array_mut() {
+            containers.push(other);
+        }
         self.with_pod(&json!({"containers": containers}))
     }
 
