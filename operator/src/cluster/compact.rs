@@ -30,9 +30,11 @@ const AT_ONCE: u32 = 4;
 /// With so many removals to be done no further trial begins: whoever makes objects must not get far ahead of who
 /// removes them.
 const MOST: u32 = 4 * AT_ONCE;
-/// So many trials are removed by one request, or those that there are after a while.
+/// So many trials are removed by one request; fewer only when nothing was removed for a while.
 const TOGETHER: usize = 10;
 const WHILE: Duration = Duration::from_secs(5);
+/// Between two looks at which pods are over.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// A pod that is over goes at once, one that runs is asked to end by its node first. A pod ends when its trial has
 /// reported; one that has not for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,13 +44,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Removals {
     /// Since when.
     waiting: BTreeMap<TrialIndex, Instant>,
+    /// When it was last looked which can be removed, and when some were.
+    looked: Instant,
+    removed: Instant,
     under_way: u32,
     at_once: Arc<Semaphore>,
 }
 
 impl Default for Removals {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), under_way: 0, at_once: Arc::new(Semaphore::new(AT_ONCE as usize)) }
+        let now = Instant::now();
+        let at_once = Arc::new(Semaphore::new(AT_ONCE as usize));
+        Self { waiting: BTreeMap::new(), looked: now, removed: now, under_way: 0, at_once }
     }
 }
 
@@ -59,21 +66,29 @@ impl Removals {
 
     /// When it is to be looked again whether some can be removed, though nothing was heard.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let looks = self.waiting.values().flat_map(|since| [*since + WHILE, *since + PATIENCE]);
-        looks.filter(|due| *due > now).min()
+        let patience = self.waiting.values().map(|since| *since + PATIENCE);
+        let looks = patience.chain([self.removed + WHILE]).map(|at| at.max(self.looked + BETWEEN_LOOKS));
+        looks.filter(|due| *due > now && !self.waiting.is_empty()).min()
     }
 
-    /// Those to be removed now, if there are enough of them: whose pods are over, or are waited for no longer.
-    fn ready(&self, now: Instant, is_last: bool, is_over: impl Fn(TrialIndex) -> bool) -> Vec<TrialIndex> {
-        let ready: Vec<(TrialIndex, Instant)> = self
-            .waiting
-            .iter()
-            .filter(|(index, since)| is_last || now >= **since + PATIENCE || is_over(**index))
-            .map(|(index, since)| (*index, *since))
-            .collect();
-        let is_time =
-            is_last || ready.len() >= TOGETHER || ready.iter().any(|(_, since)| now >= *since + WHILE);
-        if is_time { ready.into_iter().map(|(index, _)| index).collect() } else { Vec::new() }
+    /// Takes out those to be removed now: whose pods are over, or are waited for no longer.
+    fn take(&mut self, now: Instant, is_last: bool, is_over: impl Fn(TrialIndex) -> bool) -> Vec<TrialIndex> {
+        if self.waiting.is_empty() || !is_last && now < self.looked + BETWEEN_LOOKS {
+            return Vec::new();
+        }
+        self.looked = now;
+        let is_ready = |(index, since): &(&TrialIndex, &Instant)| {
+            is_last || now >= **since + PATIENCE || is_over(**index)
+        };
+        let ready: Vec<TrialIndex> = self.waiting.iter().filter(is_ready).map(|(index, _)| *index).collect();
+        if ready.is_empty() || !is_last && ready.len() < TOGETHER && now < self.removed + WHILE {
+            return Vec::new();
+        }
+        self.removed = now;
+        for index in &ready {
+            self.waiting.remove(index);
+        }
+        ready
     }
 }
 
@@ -124,16 +139,15 @@ impl Tended {
     /// Removes the objects of trials that the history holds, and their pods. The API server deletes one after another,
     /// which takes seconds for some hundreds: the job goes on meanwhile.
     pub(super) fn send_off_removals(&mut self, is_last: bool) {
-        let is_over = |index: TrialIndex| {
-            let attempts = self.state().trial(index).map_or(0, |trial| trial.attempts);
-            let pod = self.pods.get(&self.key.pod(index, attempts));
+        let (state, pods, key) = (self.state.as_deref(), &self.pods, &self.key);
+        let ready = self.removals.take(Instant::now(), is_last, |index| {
+            let attempts = state.and_then(|state| state.trial(index)).map_or(0, |trial| trial.attempts);
+            let pod = pods.get(&key.pod(index, attempts));
             pod.is_none_or(|pod| matches!(pod.standing, Standing::Over(_)))
-        };
-        let ready = self.removals.ready(Instant::now(), is_last, is_over);
+        });
         if ready.is_empty() {
             return;
         }
-        self.removals.waiting.retain(|index, _| !ready.contains(index));
         self.removals.under_way += 1;
         let indices: Vec<String> = ready.iter().map(ToString::to_string).collect();
         let selector = format!("{JOB_UID}={},{INDEX} in ({})", self.key.uid, indices.join(","));
@@ -187,37 +201,64 @@ mod tests {
     use super::*;
 
     fn removals(count: u32, since: Instant) -> Removals {
-        Removals {
-            waiting: (0..count).map(|index| (TrialIndex(index), since)).collect(),
-            ..Removals::default()
-        }
+        let waiting = (0..count).map(|index| (TrialIndex(index), since)).collect();
+        Removals { waiting, looked: since, removed: since, ..Removals::default() }
+    }
+
+    fn odd(index: TrialIndex) -> bool {
+        index.0 % 2 == 1
     }
 
     #[test]
     fn trials_are_removed_together_once_their_pods_are_over() {
-        let now = Instant::now();
-        let odd = |index: TrialIndex| index.0 % 2 == 1;
-        assert!(removals(18, now).ready(now, false, odd).is_empty(), "nine are too few");
-        let ready = removals(20, now).ready(now, false, odd);
-        assert_eq!(ready.len(), 10);
-        assert!(ready.into_iter().all(odd));
+        let since = Instant::now();
+        let now = since + BETWEEN_LOOKS;
+        assert!(removals(18, since).take(now, false, odd).is_empty(), "nine are too few");
+        let mut enough = removals(20, since);
+        let taken = enough.take(now, false, odd);
+        assert_eq!((taken.len(), enough.waiting.len()), (10, 10));
+        assert!(taken.into_iter().all(odd));
     }
 
     #[test]
     fn few_are_not_waited_for_nor_pods_that_do_not_end() {
-        let now = Instant::now();
-        let some = removals(4, now);
+        let since = Instant::now();
+        let mut some = removals(4, since);
+        assert_eq!(some.due(since), Some(since + WHILE));
+        let now = since + WHILE;
+        assert_eq!(some.take(now, false, odd), [TrialIndex(1), TrialIndex(3)]);
         assert_eq!(some.due(now), Some(now + WHILE));
-        assert_eq!(some.ready(now + WHILE, false, |index| index.0 == 2), [TrialIndex(2)]);
-        assert!(some.ready(now + WHILE, false, |_| false).is_empty());
-        assert_eq!(some.due(now + WHILE), Some(now + PATIENCE));
-        assert_eq!(some.ready(now + PATIENCE, false, |_| false).len(), 4);
+        assert!(some.take(now + WHILE, false, odd).is_empty());
+        assert_eq!(
+            some.due(now + WHILE),
+            Some(now + WHILE + BETWEEN_LOOKS),
+            "a pod may end right after a look"
+        );
+        assert_eq!(some.take(since + PATIENCE, false, odd).len(), 2);
+        assert_eq!(some.due(since + PATIENCE), None);
+    }
+
+    #[test]
+    fn a_steady_flow_goes_in_full_requests_whatever_its_pace() {
+        let begin = Instant::now();
+        let mut flow = removals(0, begin);
+        let mut sizes = Vec::new();
+        // A trial every 20 ms, whose pod is over after 5 s.
+        for step in 0..1_000_u32 {
+            let now = begin + Duration::from_millis(20) * step;
+            flow.waiting.insert(TrialIndex(step), now);
+            let taken = flow.take(now, false, |index| index.0 + 250 <= step);
+            if !taken.is_empty() {
+                sizes.push(taken.len());
+            }
+        }
+        assert!(sizes.iter().sum::<usize>() > 700 && sizes.len() < 100, "{sizes:?}");
     }
 
     #[test]
     fn a_job_that_is_over_leaves_none() {
         let now = Instant::now();
-        assert_eq!(removals(3, now).ready(now, true, |_| false).len(), 3);
+        assert_eq!(removals(3, now).take(now, true, |_| false).len(), 3);
         assert_eq!(removals(0, now).due(now), None);
     }
 }
