@@ -74,6 +74,8 @@ pub(super) enum Halt {
     Gone,
     /// Somebody else has changed what is ours: everything is read afresh.
     Stale(String),
+    /// An object of the job is not what the program understands; which, and how. Whoever made it so can mend it.
+    Unreadable(String),
     /// Another operator may lead.
     NotLeader,
     /// A defect of this program; only this job is affected.

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, ResourceExt as _, api::ListParams, runtime::events::EventType};
-use temper_advisor::{Resource, TrialIndex};
+use kube::{
+    Api, Resource, ResourceExt as _, api::ListParams, core::DeserializeGuard, runtime::events::EventType,
+};
+use temper_advisor::TrialIndex;
 use temper_crds::{Trial, TrialHistory, TuningJob, job::Job};
 
 use super::{
@@ -37,7 +39,7 @@ impl Tended {
         job: Job,
     ) -> Result<Self, Halt> {
         let state = JobState::of(&job).map_err(|invalid| Halt::Stale(format!("{invalid:?}")))?;
-        let rungs = state.advisor().rungs().into_iter().map(Resource::get).collect();
+        let rungs = state.advisor().rungs().into_iter().map(temper_advisor::Resource::get).collect();
         let report = Report::new(shared.clone(), &key, object.status.clone());
         let mut tended = Self {
             workers: Workers::default(),
@@ -90,7 +92,7 @@ impl Tended {
 
     async fn read(&self) -> Result<(Vec<Trial>, Vec<TrialHistory>, Vec<Pod>), Halt> {
         let of_job = read::of_job(&self.key);
-        let (trials, histories): (Api<Trial>, Api<TrialHistory>) = (self.api(), self.api());
+        let (trials, histories): (Api<Listed<Trial>>, Api<Listed<TrialHistory>>) = (self.api(), self.api());
         let pods: Api<Pod> = self.api();
         let selected = ListParams::default().labels(&self.key.selector());
         let writer = &self.shared.writer;
@@ -105,7 +107,7 @@ impl Tended {
             writer.until_answered("list", "pods", || pods.list(&selected)),
         );
         let (trials, histories) = of_trials?;
-        Ok((trials, histories, pods?.items))
+        Ok((readable(trials)?, readable(histories)?, pods?.items))
     }
 
     fn recall(&mut self, trials: Vec<Trial>, histories: Vec<TrialHistory>, pods: &[Pod]) {
@@ -154,4 +156,26 @@ impl Tended {
         self.find_lost_pods();
         self.end_left_over();
     }
+}
+
+/// An object that may be other than the program understands.
+type Listed<K> = DeserializeGuard<K>;
+
+/// All of them as they are: a job goes by everything that is known of it, or not at all.
+fn readable<K: Resource<DynamicType = ()>>(listed: Vec<Listed<K>>) -> Result<Vec<K>, Halt> {
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for object in listed {
+        match object.0 {
+            Ok(object) => read.push(object),
+            Err(invalid) => {
+                let name = invalid.metadata.name.unwrap_or_default();
+                wrong.push(format!("{} {name} cannot be read: {}", K::kind(&()), invalid.error));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(read);
+    }
+    wrong.truncate(10);
+    Err(Halt::Unreadable(format!("{}; mend it or delete it, and the job goes on", wrong.join("; "))))
 }

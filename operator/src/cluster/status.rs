@@ -242,8 +242,9 @@ pub(super) fn front(key: &JobKey, state: &JobState) -> Vec<BestTrial> {
 
 fn search(job: &Job, state: &JobState) -> SearchStatus {
     let scheduler = &job.settings.scheduler.kind;
+    let chosen = job.settings.algorithm();
     SearchStatus {
-        algorithm: job.settings.search.algorithm.clone(),
+        algorithm: chosen.map_or_else(|_| job.settings.search.algorithm.clone(), |it| it.name.to_owned()),
         scheduler: (scheduler != temper_advisor::schedule::NONE).then(|| scheduler.clone()),
         reason: state.advisor().explain(),
     }

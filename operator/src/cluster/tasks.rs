@@ -117,6 +117,10 @@ async fn tend_one(shared: Arc<Shared>, key: JobKey, mailbox: Arc<Mailbox>, mut o
             Ok(job) => Box::pin(tend_valid(&shared, &key, &mailbox, &mut object, job)).await,
         };
         let next = match next {
+            Err(Halt::Unreadable(what)) => {
+                let refused = refuse(&shared, &key, &object, "Unreadable", what.clone()).await;
+                Err(refused.err().unwrap_or(Halt::Unreadable(what)))
+            }
             Err(Halt::Broken(defect)) => {
                 let (namespace, job) = (&key.namespace, &key.name);
                 tracing::error!(namespace, job, defect, "a defect of the operator");
@@ -155,7 +159,7 @@ async fn read_again(
         match halt {
             Halt::NotLeader => return None,
             Halt::Gone => {}
-            Halt::Stale(why) | Halt::Broken(why) => {
+            Halt::Stale(why) | Halt::Unreadable(why) | Halt::Broken(why) => {
                 tracing::info!(namespace = key.namespace, job = key.name, why, "read afresh");
             }
         }

@@ -79,8 +79,11 @@ fn an_object_that_cannot_be_read_stops_no_other_and_is_taken_up_when_it_can_be()
     world.apply(&Job::new("after", QUICK));
     world.completes("after");
     assert!(world.pods("bad").is_empty());
-    world.kubectl(&["delete", "trial", "stray"]);
     patch("tj", "bad", json!({"startTime": null}));
+    let told = world.status("bad", "told", |status| condition(status, "Accepted").1 == "Unreadable");
+    let message = condition(&told, "Accepted").2;
+    assert!(message.contains("Trial stray cannot be read"), "{message}");
+    world.kubectl(&["delete", "trial", "stray"]);
     let status = world.completes("bad");
     assert_eq!((status.trials.completed, status.trials.failed), (4, 0));
 }
