@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::{DeleteParams, ListParams},
+    core::Request,
 };
 use temper_advisor::TrialIndex;
 use temper_crds::{Trial, TrialHistory, TrialHistorySpec};
@@ -173,14 +174,18 @@ impl Tended {
     }
 }
 
+/// The answer holds all that was deleted, and is not read: with many pods it would take more memory than anything else.
 async fn delete<K>(shared: &Shared, what: &'static str, objects: &Api<K>, selector: &str)
 where
-    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    K: kube::Resource<DynamicType = ()>,
 {
     let (selected, params) = (ListParams::default().labels(selector), DeleteParams::background());
     let deleted = shared
         .writer
-        .until_answered("deletecollection", what, || objects.delete_collection(&params, &selected))
+        .until_answered("deletecollection", what, || async {
+            let request = Request::new(objects.resource_url()).delete_collection(&params, &selected);
+            shared.client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+        })
         .await;
     if let Err(refused) = deleted {
         tracing::warn!(what, selector, %refused, "of trials that are in the history something is left");
