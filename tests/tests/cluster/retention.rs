@@ -49,3 +49,17 @@ fn trials_beyond_the_retention_live_on_in_the_history_and_nothing_forgets_them()
     let pods = world.until("without workers", || world.pods("long").len(), |left| *left == 0);
     assert_eq!(pods, 0);
 }
+
+#[test]
+fn trials_go_into_the_history_with_their_pods() {
+    let Some(world) = World::new("with-pods") else { return };
+    let _operator = world.operator();
+    let small = json!({"retention": {"trials": 2}});
+    world.apply(&Job::new("each", QUICK).sized(16, 4).with(&small));
+    let status = world.completes("each");
+    assert_eq!((status.trials.completed, status.trials.failed), (16, 0));
+    let (objects, kept) = indices(&world, "each");
+    assert!(kept.len() >= 10 && objects.len() + kept.len() == 16, "objects {objects:?}, history {kept:?}");
+    let pods = || world.pods("each").len();
+    world.until("a pod for each trial that is kept", pods, |pods| *pods == objects.len());
+}
