@@ -113,6 +113,8 @@ struct Run {
 /// Advises one job: what to try, how far each trial goes.
 pub struct Advisor {
     settings: Settings,
+    /// The name of what proposes. The job's limits may change, by which Auto chose; the choice stays.
+    algorithm: &'static str,
     history: History,
     searcher: Box<dyn Searcher>,
     scheduler: Box<dyn Scheduler>,
@@ -130,6 +132,7 @@ impl Advisor {
         let scheduler = build_scheduler(&settings);
         match (searcher, scheduler) {
             (Ok(searcher), Ok(scheduler)) => Ok(Self {
+                algorithm: settings.algorithm().map_err(|error| vec![error.within("search")])?.name,
                 settings,
                 history: History::default(),
                 searcher,
@@ -170,6 +173,11 @@ impl Advisor {
     /// What it was told of its job.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The name of the algorithm that proposes: where Auto was asked for, what it chose.
+    pub fn algorithm(&self) -> &'static str {
+        self.algorithm
     }
 
     /// The job's limits changed while it runs.

@@ -242,9 +242,8 @@ pub(super) fn front(key: &JobKey, state: &JobState) -> Vec<BestTrial> {
 
 fn search(job: &Job, state: &JobState) -> SearchStatus {
     let scheduler = &job.settings.scheduler.kind;
-    let chosen = job.settings.algorithm();
     SearchStatus {
-        algorithm: chosen.map_or_else(|_| job.settings.search.algorithm.clone(), |it| it.name.to_owned()),
+        algorithm: state.advisor().algorithm().to_owned(),
         scheduler: (scheduler != temper_advisor::schedule::NONE).then(|| scheduler.clone()),
         reason: state.advisor().explain(),
     }

@@ -385,3 +385,17 @@ fn it_explains_what_comes_next() {
     start(&mut advisor, 0);
     assert!(!advisor.explain().contains("point"), "{}", advisor.explain());
 }
+
+#[test]
+fn what_auto_chose_stays_when_the_limits_change_by_which_it_chose() {
+    let mut advisor = Advisor::new(settings("Auto", "None", json!({}))).expect("valid");
+    let chosen = advisor.algorithm();
+    assert!(chosen != "Auto" && chosen == advisor.settings().algorithm().expect("valid").name);
+    advisor.set_limits(Some(4), 4);
+    assert_ne!(
+        advisor.settings().algorithm().expect("valid").name,
+        chosen,
+        "a new job would search otherwise"
+    );
+    assert_eq!(advisor.algorithm(), chosen);
+}
