@@ -134,6 +134,12 @@ bindings_removed() { # what trials needed, which would stand in the way of anoth
     left=$(kubectl --namespace $ns get serviceaccount,rolebinding temper-trial --ignore-not-found -o name)
     [ -z "$left" ] || fail "left in the jobs' namespace: $left"
 }
+jobs_deleted() { # every one, before the definitions
+    read_docs docs/install.md 'kubectl delete tuningjobs --all'
+    as_documented "$(sed '/^kubectl delete crd/d' <<<"$commands")"
+    left=$(kubectl --namespace $ns get tuningjobs,trials,trialhistories,pods -o name)
+    [ -z "$left" ] || fail "left though the jobs were deleted: $left"
+}
 strict_namespace() { # one that holds its pods to the restricted standard
     kubectl create namespace "$1" >/dev/null
     kubectl label namespace "$1" pod-security.kubernetes.io/enforce=restricted >/dev/null
@@ -243,11 +249,11 @@ moved() {
 purged() {
     job fifth 4 30
     runs fifth
+    jobs_deleted
     "$helm" uninstall second --namespace $other --wait --timeout 60s >/dev/null 2>&1 || fail "helm uninstall, the definitions too"
     gone 60 "the definitions are still there" kubectl get crd --ignore-not-found -o name "${definitions[@]}"
-    gone 60 "trial pods are still there" kubectl --namespace $ns get pods -o name
     bindings_removed
-    step "uninstalled with the definitions; no job, no Trial and no trial pod is left"
+    step "no job, no Trial and no trial pod is left, and the definitions went with the release"
 }
 
 templated() {
@@ -258,6 +264,7 @@ templated() {
     operators "$image" 1
     job sixth 2 1
     wait_job sixth 2
+    jobs_deleted
     as_documented "$(sed -e '/^kubectl create/d' -e 's/apply --server-side/delete/' <<<"$commands")"
     gone 60 "the definitions are still there" kubectl get crd --ignore-not-found -o name "${definitions[@]}"
     step "installed without a release, and removed"
