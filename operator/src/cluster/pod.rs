@@ -73,8 +73,10 @@ pub(super) fn pod(
     let mut metadata = template.metadata.unwrap_or_default();
     let mut spec = template.spec.unwrap_or_default();
     metadata.labels.get_or_insert_default().extend(key.labels());
-    let container = job.trial.template.container().name.clone();
-    metadata.annotations.get_or_insert_default().entry(DEFAULT_CONTAINER.to_owned()).or_insert(container);
+    if spec.containers.len() > 1 {
+        let container = job.trial.template.container().name.clone();
+        metadata.annotations.get_or_insert_default().entry(DEFAULT_CONTAINER.to_owned()).or_insert(container);
+    }
     let labels = metadata.labels.get_or_insert_default();
     let (name, owner) = match purpose {
         Purpose::Attempt { trial, attempt, trial_uid, parameters } => {
@@ -93,7 +95,7 @@ pub(super) fn pod(
             (key.worker(*number), key.owner())
         }
     };
-    let orders = orders(key, job, rungs, purpose).to_variable()?;
+    let orders = orders(key, job, rungs, purpose, &name).to_variable()?;
     install(&mut spec, job, agent, delivery, &orders);
     Ok(Pod {
         metadata: ObjectMeta {
@@ -118,7 +120,7 @@ fn claim(uri: &str) -> Option<&str> {
     uri.strip_prefix("pvc://").map(|rest| rest.split('/').next().unwrap_or(rest))
 }
 
-fn orders(key: &JobKey, job: &Job, rungs: &[u64], purpose: &Purpose<'_>) -> PodOrders {
+fn orders(key: &JobKey, job: &Job, rungs: &[u64], purpose: &Purpose<'_>, pod: &str) -> PodOrders {
     let container = job.trial.template.container();
     let grace = job.trial.template.grace_seconds();
     let policies = job.policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -131,6 +133,8 @@ fn orders(key: &JobKey, job: &Job, rungs: &[u64], purpose: &Purpose<'_>) -> PodO
     let checkpoints = job.trial.checkpoints.as_ref();
     let claim = checkpoints.and_then(|checkpoints| claim(&checkpoints.uri));
     PodOrders {
+        pod: pod.to_owned(),
+        namespace: key.namespace.clone(),
         trial: match purpose {
             Purpose::Attempt { trial, .. } => Some(key.trial(*trial)),
             Purpose::Worker { .. } => None,
@@ -215,9 +219,7 @@ fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, delivery: Delivery
         container.args = None;
         container.volume_mounts.get_or_insert_default().extend(mounts.iter().cloned());
         container.env.get_or_insert_default().extend([
-            field("TEMPER_POD_NAME", "metadata.name"),
-            field("TEMPER_POD_UID", "metadata.uid"),
-            field("TEMPER_NAMESPACE", "metadata.namespace"),
+            own_uid(),
             EnvVar { name: POD_ORDERS.to_owned(), value: Some(orders.to_owned()), value_from: None },
         ]);
     }
@@ -232,12 +234,14 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
-fn field(name: &str, path: &str) -> EnvVar {
+/// What only the API server knows, once it has made the pod.
+fn own_uid() -> EnvVar {
+    let path = "metadata.uid".to_owned();
     EnvVar {
-        name: name.to_owned(),
+        name: "TEMPER_POD_UID".to_owned(),
         value: None,
         value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector { api_version: None, field_path: path.to_owned() }),
+            field_ref: Some(ObjectFieldSelector { api_version: None, field_path: path }),
             ..EnvVarSource::default()
         }),
     }

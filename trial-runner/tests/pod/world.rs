@@ -131,6 +131,8 @@ impl World {
     /// The orders of a pod for one trial, whose command is a shell script that reports `accuracy`.
     pub(crate) fn orders(&self, script: &str) -> PodOrders {
         PodOrders {
+            pod: "p".into(),
+            namespace: self.namespace.clone(),
             trial: Some("t-0".into()),
             template: Assignment {
                 job: "test".into(),
@@ -159,11 +161,7 @@ impl World {
         let mut process = Command::new(env!("CARGO_BIN_EXE_temper-runner"))
             .args(["pod", "--kubeconfig", &self.kubeconfig])
             .env(POD_ORDERS, serde_json::to_string(orders).unwrap())
-            .envs([
-                ("TEMPER_POD_NAME", "p"),
-                ("TEMPER_POD_UID", "p-uid"),
-                ("TEMPER_NAMESPACE", &self.namespace),
-            ])
+            .env("TEMPER_POD_UID", "p-uid")
             .env("FOLDER", self.folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

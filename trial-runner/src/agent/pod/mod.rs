@@ -113,7 +113,8 @@ fn run(assignment: &Assignment, places: &Places, waiting: &mut Waiting, link: &m
 
 /// Begins to watch.
 fn connect(standing: Standing, kubeconfig: Option<&Path>) -> Result<PodLink, NoPod> {
-    let Standing { orders, pod, namespace } = standing;
+    let Standing { orders, pod } = standing;
+    let namespace = orders.namespace.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let config = runtime.block_on(api_server(kubeconfig)).map_err(NoPod::Environment)?;
     let selector = match &orders.trial {

@@ -7,17 +7,14 @@ use temper_crds::trial::PodReference;
 
 use crate::agent::protocol::{POD_ORDERS, PodOrders};
 
-/// Variables that the operator has Kubernetes set.
-const POD_NAME: &str = "TEMPER_POD_NAME";
+/// The variable that the operator has Kubernetes set: only the API server knows a pod's uid.
 const POD_UID: &str = "TEMPER_POD_UID";
-const NAMESPACE: &str = "TEMPER_NAMESPACE";
 
 /// All that the environment says.
 #[derive(Debug, PartialEq)]
 pub(super) struct Standing {
     pub(super) orders: PodOrders,
     pub(super) pod: PodReference,
-    pub(super) namespace: String,
 }
 
 impl Standing {
@@ -32,13 +29,13 @@ impl Standing {
                 .ok_or_else(|| format!("the variable {name} is not set"))
         };
         let orders = set(POD_ORDERS).and_then(|text| PodOrders::from_variable(&text));
-        match (orders, set(POD_NAME), set(POD_UID), set(NAMESPACE)) {
-            (Ok(orders), Ok(name), Ok(uid), Ok(namespace)) => {
-                Ok(Self { orders, pod: PodReference { name, uid: Some(uid) }, namespace })
+        match (orders, set(POD_UID)) {
+            (Ok(orders), Ok(uid)) => {
+                let pod = PodReference { name: orders.pod.clone(), uid: Some(uid) };
+                Ok(Self { orders, pod })
             }
-            (orders, name, uid, namespace) => {
-                let problems = [orders.err(), name.err(), uid.err(), namespace.err()];
-                Err(problems.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+            (orders, uid) => {
+                Err([orders.err(), uid.err()].into_iter().flatten().collect::<Vec<_>>().join("\n"))
             }
         }
     }
@@ -76,12 +73,8 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_said_at_once() {
-        let problem = Standing::read(|name| (name == POD_NAME).then(|| "p".into())).unwrap_err();
-        assert_eq!(
-            problem,
-            "the variable TEMPER_POD is not set\nthe variable TEMPER_POD_UID is not set\n\
-             the variable TEMPER_NAMESPACE is not set"
-        );
+        let problem = Standing::read(|_| None).unwrap_err();
+        assert_eq!(problem, "the variable TEMPER_POD is not set\nthe variable TEMPER_POD_UID is not set");
     }
 
     #[test]
@@ -93,8 +86,7 @@ mod tests {
             standing,
             Ok(Standing {
                 orders: orders(),
-                pod: PodReference { name: "temper_pod_name".into(), uid: Some("temper_pod_uid".into()) },
-                namespace: "temper_namespace".into(),
+                pod: PodReference { name: orders().pod, uid: Some("temper_pod_uid".into()) },
             })
         );
     }

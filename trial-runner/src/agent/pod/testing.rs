@@ -13,6 +13,8 @@ use crate::agent::protocol::{Assignment, Goal, Message, PodOrders, Report};
 /// The orders of a pod for Trial `fashion-3`: accuracy is maximised and latency minimised.
 pub(super) fn orders() -> PodOrders {
     PodOrders {
+        pod: "p".into(),
+        namespace: "research".into(),
         trial: Some("fashion-3".into()),
         template: Assignment {
             job: "fashion".into(),

@@ -14,6 +14,10 @@ pub const POD_ORDERS: &str = "TEMPER_POD";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodOrders {
+    /// The pod's own name.
+    pub pod: String,
+    /// Its namespace, which is its Trials' too.
+    pub namespace: String,
     /// Name of the one Trial that the pod is for. Absent: the pod is a worker that runs every Trial whose
     /// `spec.pod.name` names it, one after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +122,8 @@ mod tests {
 
     fn orders() -> PodOrders {
         PodOrders {
+            pod: "fashion-x7k2p-3-1".into(),
+            namespace: "research".into(),
             trial: Some("fashion-x7k2p-3".into()),
             template: Assignment {
                 job: "fashion".into(),
@@ -141,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_needs_no_more_than_its_template_and_goals() {
-        let text = r#"{"template": {"job": "j", "trial": 0, "attempt": 0, "command": ["true"], "parameters": {},
+    fn a_worker_needs_no_more_than_its_name_template_and_goals() {
+        let text = r#"{"pod": "p", "namespace": "n", "template": {"job": "j", "trial": 0, "attempt": 0, "command": ["true"], "parameters": {},
             "objectives": ["loss"], "graceSeconds": 28, "dir": "/temper"}, "goals": ["minimize"]}"#;
         let orders = PodOrders::from_variable(text).unwrap();
         assert_eq!((orders.trial, orders.goals), (None, vec![Goal::Minimize]));
@@ -163,7 +169,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (text, problem) in [
             ("", "the variable TEMPER_POD: EOF while parsing a value at line 1 column 0"),
-            (r#"{"tempalte": {}}"#, "unknown field `tempalte`, expected one of `trial`, `template`"),
+            (r#"{"tempalte": {}}"#, "unknown field `tempalte`, expected one of `pod`, `namespace`, `trial`"),
             (
                 &serde_json::to_string(&PodOrders { goals: vec![], ..orders() }).unwrap(),
                 "0 goals for 1 objectives; each has one",
