@@ -36,6 +36,7 @@ SIZES = {
     "repeats": (9, 3, "starts of each kind (start, gaps)"),
     "trials": (40, 10, "real trials of a job (writes, gaps)"),
     "pods": (4000, 1500, "simulated trials (rate, reuse)"),
+    "retention": (50, 50, "finished trials that a job keeps as objects (rate, reuse, level)"),
     "live": (10_000, 1_000, "live trials (memory), in a tenth as many jobs"),
     "long": (20_000, 3_000, "trials of the one long job (level)"),
     "mean": (5.0, 1.0, "mean seconds of a trial (scaling)"),

@@ -152,7 +152,7 @@ def trials(stage, jobs, parallelism, each, reuse, options):
     with Agents(stage, namespace, reuse) as agents:
         began = time.time()
         for number in range(jobs):
-            body = job(f"job-{number}", "true", each, parallelism, reuse=reuse, retention=50, simulated=kept)
+            body = job(f"job-{number}", "true", each, parallelism, reuse=reuse, retention=options.retention, simulated=kept)
             agents.pool.do(stage.api.create, JOBS.format(namespace), body)
         wait("the reports of all trials", lambda: len(agents.reported) >= count, 120 + count / 10, agents.pool)
 
