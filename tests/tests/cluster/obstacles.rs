@@ -4,7 +4,7 @@ use std::{process::Command, thread, time::Duration};
 
 use serde_json::json;
 use temper_tests::{
-    cluster::{Job, World, condition},
+    cluster::{Job, Operator, World, condition},
     root, succeed,
 };
 
@@ -76,23 +76,29 @@ fn a_volume_that_is_not_there_is_named_and_its_trials_run_when_it_is() {
     assert!(world.trials("volumeless").iter().all(|trial| trial.spec.attempt == 1));
 }
 
-#[test]
-fn a_quota_slows_a_job_and_does_not_fail_it() {
-    let Some(world) = World::new("quota") else { return };
+/// A job of three at once, where a quota allows one pod, says so and is done. Leaves the operator running.
+pub(crate) fn is_done_by_one_pod_at_a_time(world: &World, job: &Job, trials: u32) -> Operator {
     world.make(&json!({
         "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}},
     }));
-    let _operator = world.operator();
+    let operator = world.operator();
     let ledger = world.ledger("cramped");
-    world.apply(&Job::new("cramped", QUICK).sized(3, 3));
+    world.apply(job);
     let status = world.status("cramped", "told of the quota", |status| {
         condition(status, "Progressing").1 == "QuotaExceeded"
     });
     let (_, _, message) = condition(&status, "Progressing");
     assert!(message.contains("exceeded quota: one"), "{message}");
     let status = world.completes("cramped");
-    assert_eq!((status.trials.completed, status.trials.failed), (3, 0));
-    ledger.each_once(3, 3);
+    assert_eq!((status.trials.completed, status.trials.failed), (trials, 0));
+    ledger.each_once(trials, 3);
+    operator
+}
+
+#[test]
+fn a_quota_slows_a_job_and_does_not_fail_it() {
+    let Some(world) = World::new("quota") else { return };
+    is_done_by_one_pod_at_a_time(&world, &Job::new("cramped", QUICK).sized(3, 3), 3);
 }
 
 /// A job whose pods are refused says so with these words, tries again ever less often, and runs when `allow` was done.

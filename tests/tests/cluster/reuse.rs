@@ -3,6 +3,8 @@
 use serde_json::json;
 use temper_tests::cluster::{Job, World, condition};
 
+use crate::obstacles::is_done_by_one_pod_at_a_time;
+
 const QUICK: &str = r#"sleep 0.5; echo "{\"loss\": $PARAM_x}""#;
 
 fn warm(name: &str) -> Job {
@@ -49,20 +51,7 @@ fn a_worker_that_is_deleted_is_replaced_and_its_trial_tried_again() {
 #[test]
 fn workers_beyond_a_quota_are_waited_for_and_the_one_there_is_does_the_work() {
     let Some(world) = World::new("few-workers") else { return };
-    world.make(&json!({
-        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}},
-    }));
-    let _operator = world.operator();
-    let ledger = world.ledger("cramped");
-    world.apply(&warm("cramped").sized(6, 3));
-    let status = world.status("cramped", "told of the quota", |status| {
-        condition(status, "Progressing").1 == "QuotaExceeded"
-    });
-    let message = condition(&status, "Progressing").2;
-    assert!(message.contains("exceeded quota: one"), "{message}");
-    let status = world.completes("cramped");
-    assert_eq!((status.trials.completed, status.trials.failed), (6, 0));
-    ledger.each_once(6, 3);
+    let _operator = is_done_by_one_pod_at_a_time(&world, &warm("cramped").sized(6, 3), 6);
     world.until("without workers", || world.pods("cramped").len(), |left| *left == 0);
 }
 
