@@ -40,7 +40,7 @@ fn assert_events_cost_the_same(shape: &Shape, loss: fn(u32) -> f64) {
             see(&mut state, 1, reported(trial, 1, loss(trial)));
             actions = see(&mut state, 1, ended(trial, 1, Ending::Succeeded));
         }
-        thousands.push(spent() - begin);
+        thousands.push(spent().saturating_sub(begin));
     }
     let early = thousands[..5].iter().min().expect("some");
     let late = thousands[15..].iter().min().expect("some");
