@@ -3,6 +3,7 @@ it watches and writes each trial's final report, one request a trial, as an agen
 
 import json
 import re
+import statistics
 import threading
 import time
 
@@ -231,8 +232,10 @@ def level(stage, options):
 
     rates = [rate_of(part) for part in range(10)]
     options.detail("  trials a second by tenths: " + " ".join(f"{rate:.0f}" for rate in rates))
-    yield (f"trials a second of a job of {options.long:,}, last tenth beside the second", "the same (within 10 %)",
-           f"{rates[9]:.0f}", f"{rates[1]:.0f}; {cpu:.1f} CPU s per 1,000", rates[9] >= 0.9 * rates[1])
+    # One tenth alone is up to a fifth off either way, and in the first the workers are made.
+    begin, end = statistics.median(rates[1:4]), statistics.median(rates[7:])
+    yield (f"trials a second of a job of {options.long:,}, median of its last three tenths beside that of its second to fourth",
+           "the same (within 10 %)", f"{end:.0f}", f"{begin:.0f}; {cpu:.1f} CPU s per 1,000", end >= 0.9 * begin)
 
 
 def memory(stage, options):
