@@ -137,8 +137,9 @@ bindings_removed() { # what trials needed, which would stand in the way of anoth
 jobs_deleted() { # every one, before the definitions
     read_docs docs/install.md 'kubectl delete tuningjobs --all'
     as_documented "$(sed '/^kubectl delete crd/d' <<<"$commands")"
-    left=$(kubectl --namespace $ns get tuningjobs,trials,trialhistories,pods -o name)
+    left=$(kubectl --namespace $ns get pods -o name)
     [ -z "$left" ] || fail "left though the jobs were deleted: $left"
+    gone 60 "left though the jobs were deleted" kubectl --namespace $ns get tuningjobs,trials,trialhistories -o name
 }
 strict_namespace() { # one that holds its pods to the restricted standard
     kubectl create namespace "$1" >/dev/null
