@@ -10,7 +10,7 @@ use k8s_openapi::{
 use temper_advisor::TrialIndex;
 use temper_crds::job::{self, Job};
 use temper_runner::agent::protocol::{
-    Assignment, EnvVar as Variable, Goal, MetricsSource, POD_ORDERS, PodOrders,
+    Assignment, EnvVar as Variable, Goal, MetricsSource, POD_ORDERS, POD_UID, PodOrders,
 };
 
 use super::{
@@ -219,7 +219,7 @@ fn install(spec: &mut PodSpec, job: &Job, agent: &AgentImage, delivery: Delivery
         container.args = None;
         container.volume_mounts.get_or_insert_default().extend(mounts.iter().cloned());
         container.env.get_or_insert_default().extend([
-            own_uid(),
+            EnvVar { name: POD_UID.to_owned(), value: None, value_from: Some(own_uid()) },
             EnvVar { name: POD_ORDERS.to_owned(), value: Some(orders.to_owned()), value_from: None },
         ]);
     }
@@ -234,15 +234,11 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
-/// What only the API server knows, once it has made the pod.
-fn own_uid() -> EnvVar {
+/// The uid of the pod that a container is in.
+fn own_uid() -> EnvVarSource {
     let path = "metadata.uid".to_owned();
-    EnvVar {
-        name: "TEMPER_POD_UID".to_owned(),
-        value: None,
-        value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector { api_version: None, field_path: path }),
-            ..EnvVarSource::default()
-        }),
+    EnvVarSource {
+        field_ref: Some(ObjectFieldSelector { api_version: None, field_path: path }),
+        ..EnvVarSource::default()
     }
 }

@@ -3,15 +3,17 @@
 
 # Adds simulated nodes fake-0 ... to the cluster. Only pods that tolerate their taint go there.
 kwok_nodes() {
-    local each
+    local each kubelet runtime
     build kwok
     daemon_runs control kwok || daemon_start control kwok "$BIN/kwok" --kubeconfig "$DIR/admin.kubeconfig" \
         --config "$BIN/kwok-stages.yaml" --manage-all-nodes=false \
         --manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake \
         --node-lease-duration-seconds=40 --cidr=10.100.0.0/16
+    read -r kubelet runtime < <(kubectl get node node-1 -o \
+        jsonpath='{.status.nodeInfo.kubeletVersion} {.status.nodeInfo.containerRuntimeVersion}{"\n"}')
     for each in $(seq 0 $(($1 - 1))); do
         echo "---"
-        sed "s/NAME/fake-$each/" "$HERE/manifests/fake-node.yaml"
+        sed -e "s/NAME/fake-$each/" -e "s/KUBELET/$kubelet/" -e "s|RUNTIME|$runtime|" "$HERE/manifests/fake-node.yaml"
     done | kubectl apply --server-side -f - >/dev/null
     wait_until 60 "the simulated nodes being ready" kwok_ready "$1"
 }

@@ -30,6 +30,9 @@ fn every_attempt_takes_its_pod_with_it() {
         |pods| matches!(&pods[..], [pod] if pod.metadata.name.as_deref().is_some_and(|name| name.ends_with("-2"))),
     );
     assert_eq!(goes_on[0].spec.as_ref().unwrap().containers.len(), 2);
+    let shown =
+        goes_on[0].metadata.annotations.as_ref().unwrap()["kubectl.kubernetes.io/default-container"].as_str();
+    assert_eq!(shown, "trial", "whose logs kubectl shows");
     let TuningJobStatus { trials, .. } = world.completes("fails");
     assert_eq!((trials.completed, trials.failed), (1, 0));
     nothing_is_left(&world, "fails");

@@ -26,7 +26,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use pod::{Beginning, Goal, POD_ORDERS, PodOrders};
+pub use pod::{Beginning, Goal, POD_ORDERS, POD_UID, PodOrders};
 
 /// In the attempt's folder: an [`Ended`] that no executor was there to acknowledge. The next one takes it up with
 /// [`Ended::left_behind`] and then removes the file.

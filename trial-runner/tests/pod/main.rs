@@ -1,6 +1,7 @@
 //! The agent of a pod against a real Kubernetes API server: `TEMPER_TEST_KUBECONFIG` says which. The agents run here,
 //! not in pods, so that the tests need no image. Where the cluster is that of `tests/cluster`,
-//! `TEMPER_TEST_CLUSTER_DIR` names its folder, and its API server is stopped as well.
+//! `TEMPER_TEST_CLUSTER_DIR` names its folder, and its API server is stopped as well. `tests/agent.sh` sets both and
+//! runs them; a plain `cargo test` has no cluster for them, and names them as ignored.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -36,7 +37,7 @@ const PATIENT: &str = r#"
 "#;
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_short_trial_is_one_write_with_everything() {
     let world = World::new();
     world.make(0, &json!({}));
@@ -60,7 +61,7 @@ fn a_short_trial_is_one_write_with_everything() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_longer_trial_is_written_once_a_second() {
     let world = World::new();
     world.make(0, &json!({}));
@@ -80,7 +81,7 @@ fn a_longer_trial_is_written_once_a_second() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn it_waits_for_its_trial_and_begins_at_once() {
     let world = World::new();
     let mut pod = world.start(&world.orders("echo begun; echo '{\"epoch\": 1, \"accuracy\": 0.5}'"));
@@ -94,7 +95,7 @@ fn it_waits_for_its_trial_and_begins_at_once() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn it_stops_and_pauses_as_the_trial_says() {
     for (desired, state) in [("Stop", ReportState::Stopped), ("Pause", ReportState::Paused)] {
         let world = World::new();
@@ -110,7 +111,7 @@ fn it_stops_and_pauses_as_the_trial_says() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_trial_that_is_to_end_before_it_has_begun_never_begins_and_says_how_it_ended() {
     for (desired, state) in [("Stop", ReportState::Stopped), ("Pause", ReportState::Paused)] {
         for is_made_first in [true, false] {
@@ -132,7 +133,7 @@ fn a_trial_that_is_to_end_before_it_has_begun_never_begins_and_says_how_it_ended
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_pod_that_is_to_end_saves_and_is_resumed_by_another() {
     let world = World::new();
     world.make(0, &json!({}));
@@ -156,7 +157,7 @@ fn a_pod_that_is_to_end_saves_and_is_resumed_by_another() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_failure_is_told_and_is_the_exit_code() {
     let world = World::new();
     world.make(0, &json!({}));
@@ -174,7 +175,7 @@ fn a_failure_is_told_and_is_the_exit_code() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn what_is_not_wanted_any_more_is_killed_and_not_reported() {
     for drop in [
         (|world: &World| world.delete(0)) as fn(&World),
@@ -198,7 +199,7 @@ fn what_is_not_wanted_any_more_is_killed_and_not_reported() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_trial_that_was_made_anew_under_its_name_is_not_written() {
     let world = World::new();
     world.make(0, &json!({}));
@@ -211,7 +212,7 @@ fn a_trial_that_was_made_anew_under_its_name_is_not_written() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_worker_runs_one_trial_after_another_each_in_a_fresh_folder() {
     let world = World::new();
     let script = "ls $TEMPER_CHECKPOINT_DIR; echo \"{\\\"epoch\\\": 1, \\\"accuracy\\\": $PARAM_lr}\"; echo x > $TEMPER_CHECKPOINT_DIR/state; \
@@ -245,7 +246,7 @@ fn a_worker_runs_one_trial_after_another_each_in_a_fresh_folder() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn a_worker_drops_a_trial_that_is_not_wanted_and_saves_one_when_it_is_to_end() {
     let world = World::new();
     world.make(0, &json!({}));
@@ -262,7 +263,7 @@ fn a_worker_drops_a_trial_that_is_not_wanted_and_saves_one_when_it_is_to_end() {
 }
 
 #[test]
-#[ignore = "needs a cluster: TEMPER_TEST_KUBECONFIG"]
+#[ignore = "needs a cluster, which tests/agent.sh (of `make test`) gives it"]
 fn what_is_wrong_with_the_environment_is_said() {
     let world = World::new();
     let good = world.orders("true");

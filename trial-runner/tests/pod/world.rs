@@ -21,7 +21,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use temper_crds::{Trial, manifests::definitions, trial::TrialReport};
-use temper_runner::agent::protocol::{Assignment, Goal, POD_ORDERS, PodOrders};
+use temper_runner::agent::protocol::{Assignment, Goal, POD_ORDERS, POD_UID, PodOrders};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -161,7 +161,7 @@ impl World {
         let mut process = Command::new(env!("CARGO_BIN_EXE_temper-runner"))
             .args(["pod", "--kubeconfig", &self.kubeconfig])
             .env(POD_ORDERS, serde_json::to_string(orders).unwrap())
-            .env("TEMPER_POD_UID", "p-uid")
+            .env(POD_UID, "p-uid")
             .env("FOLDER", self.folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use temper_crds::trial::PodReference;
 
-use crate::agent::protocol::{POD_ORDERS, PodOrders};
-
-/// The variable that the operator has Kubernetes set: only the API server knows a pod's uid.
-const POD_UID: &str = "TEMPER_POD_UID";
+use crate::agent::protocol::{POD_ORDERS, POD_UID, PodOrders};
 
 /// All that the environment says.
 #[derive(Debug, PartialEq)]

@@ -8,6 +8,8 @@ use super::Assignment;
 
 /// The variable of the training container's environment that holds [`PodOrders`] as JSON.
 pub const POD_ORDERS: &str = "TEMPER_POD";
+/// The variable that the operator has Kubernetes set: only the API server knows a pod's uid.
+pub const POD_UID: &str = "TEMPER_POD_UID";
 
 /// All that does not depend on the trial, and how the pod gets its trials. The rest (index, attempt, parameters, how
 /// far to go, what to resume from) is read from the Trial object.
@@ -148,8 +150,9 @@ mod tests {
 
     #[test]
     fn a_worker_needs_no_more_than_its_name_template_and_goals() {
-        let text = r#"{"pod": "p", "namespace": "n", "template": {"job": "j", "trial": 0, "attempt": 0, "command": ["true"], "parameters": {},
-            "objectives": ["loss"], "graceSeconds": 28, "dir": "/temper"}, "goals": ["minimize"]}"#;
+        let text = r#"{"pod": "p", "namespace": "n", "goals": ["minimize"],
+            "template": {"job": "j", "trial": 0, "attempt": 0, "command": ["true"], "parameters": {},
+            "objectives": ["loss"], "graceSeconds": 28, "dir": "/temper"}}"#;
         let orders = PodOrders::from_variable(text).unwrap();
         assert_eq!((orders.trial, orders.goals), (None, vec![Goal::Minimize]));
     }
